@@ -1,0 +1,66 @@
+//! The two seams of the scheduler: what polls descriptors, and what stops threads.
+//!
+//! Both traits are implemented outside this crate, by the facade's glue; the scheduler works without
+//! either (no I/O, cooperative only).
+
+use std::io;
+use std::time::Duration;
+
+use crate::m::M;
+use crate::wait::Waiter;
+
+/// Finds out which waiters' descriptors have become ready.
+///
+/// # Safety
+///
+/// Waiters passed to `ready` must be parked (their commit has begun) and passed once per park.
+pub unsafe trait Driver: Sync {
+    /// Waits up to `timeout` (`None`: until something happens) for readiness or [`wake`](Driver::wake),
+    /// and passes on each waiter that became ready. Called on g0 or the monitor, in a critical section, by
+    /// one thread at a time: must not allocate, panic, or take a lock that user code can hold.
+    fn poll(&self, timeout: Option<Duration>, ready: &mut dyn FnMut(Waiter));
+
+    /// Ends the poll that goes on, or the next one, early. Any thread, any context but a signal handler.
+    fn wake(&self);
+
+    /// How many are parked on descriptors: when none is, nobody polls.
+    fn waiting(&self) -> usize;
+}
+
+/// An M, as the preemption side holds it.
+#[derive(Debug, Clone, Copy)]
+pub struct MHandle(pub(crate) &'static M);
+
+impl MHandle {
+    /// As the context word of a signal handler; give it to [`try_hand_over`](crate::try_hand_over).
+    pub fn into_raw(self) -> *const () {
+        std::ptr::from_ref(self.0).cast()
+    }
+}
+
+/// Stops threads where they are, and lets them go on.
+///
+/// The handler that it installs calls [`try_hand_over`](crate::try_hand_over) on the target thread; true
+/// means that the thread must wait, in the handler, for `resume`.
+///
+/// # Safety
+///
+/// A thread for which `try_hand_over` returned true must not run on before `resume` was called for it;
+/// a `resume` that comes before the thread has gone to sleep must count.
+pub unsafe trait Preempt: Sync {
+    /// Registers the calling thread, an M, and returns a token for it. May allocate.
+    ///
+    /// # Errors
+    ///
+    /// When the handler cannot be installed or the thread cannot be told apart.
+    fn attach(&self, m: MHandle) -> io::Result<*mut ()>;
+
+    /// Sends the thread its signal. Never allocates. False when that is not possible.
+    fn request(&self, token: *mut ()) -> bool;
+
+    /// Lets a stopped thread go on. Never allocates.
+    fn resume(&self, token: *mut ());
+
+    /// The calling thread, which attached, is about to end.
+    fn detach(&self, token: *mut ());
+}

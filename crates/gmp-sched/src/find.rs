@@ -1,0 +1,135 @@
+//! Where to look for work, in order: the scheduler's policy on one screen.
+//!
+//! 1. what this M was told to look at; 2. its P's timers; 3. now and then, or after a preemption, the global
+//! queue first; 4. its own queue; 5. the global queue; 6. descriptors, without waiting; 7. other Ps' queues and
+//! timers. Then it goes idle.
+
+use std::ptr::NonNull;
+
+use crate::clock;
+use crate::g::G;
+use crate::idle::LeftSearch;
+use crate::m::M;
+use crate::p::P;
+use crate::run::CHECK_EVERY;
+use crate::sleep;
+use crate::steal;
+use crate::sync::plain::Ordering;
+
+/// What an M found.
+pub(crate) enum Found {
+    /// Run this.
+    Run(NonNull<G>),
+    /// The runtime stops: end the thread.
+    Stop,
+}
+
+/// Finds a goroutine for `m`, sleeping until there is one. On g0.
+pub(crate) fn find(m: &'static M) -> Found {
+    loop {
+        let Some(p) = m.p() else {
+            if sleep::without_p(m) {
+                continue;
+            }
+            return Found::Stop;
+        };
+        if m.sched.is_stopping() {
+            sleep::lay_down(m, p);
+            return Found::Stop;
+        }
+        if p.index >= m.sched.procs() {
+            m.sched.retire(m, p);
+            continue;
+        }
+        let found = m
+            .pending
+            .take()
+            .or_else(|| look_around(m, p))
+            .or_else(|| local(p))
+            .or_else(|| global(m, p))
+            .or_else(|| poll(m, p))
+            .or_else(|| steal::steal(m, p));
+        match found {
+            Some(g) => {
+                leave_search(m);
+                p.begin_slice();
+                return Found::Run(g);
+            }
+            None => sleep::with_p(m, p),
+        }
+    }
+}
+
+/// A searcher has found something: the search goes on elsewhere (idle.md, S2).
+fn leave_search(m: &M) {
+    if m.searching.replace(false) && m.sched.idle.leave_search() == LeftSearch::Last {
+        m.sched.published();
+    }
+}
+
+/// Timers that are due, and, every 61st time or when the slice was over, the queue of those who have
+/// waited longest.
+fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
+    run_timers(m, p, p);
+    let d = p.dispatches.get();
+    p.dispatches.set(d.wrapping_add(1));
+    // Relaxed: a request of the monitor, seen soon enough; this M alone clears it.
+    let preempted = p.preempt.load(Ordering::Relaxed);
+    if preempted {
+        p.preempt.store(false, Ordering::Relaxed); // Relaxed: as above.
+        // What would have run in the slice that is over goes behind the others.
+        if let Some(g) = p.take_next() {
+            m.sched.push_local(p, g);
+        }
+    }
+    if d % CHECK_EVERY != 0 && !preempted {
+        return None;
+    }
+    if let Some(g) = poll(m, p) {
+        m.sched.push_local(p, g);
+    }
+    let g = m.sched.global.take(1).pop();
+    p.counters.from_global.add(u64::from(g.is_some()));
+    g
+}
+
+/// Fires what is due in `whose` heap; what that makes ready runs on `p`.
+pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) {
+    if whose.timers.earliest() == clock::NEVER {
+        return;
+    }
+    let fired = whose.timers.run_due(clock::now(), &mut |waiter| m.sched.ready_on(p, waiter));
+    if fired > 0 {
+        p.counters.timers.add(fired as u64);
+        m.sched.published();
+    }
+}
+
+fn local(p: &'static P) -> Option<NonNull<G>> {
+    p.take_next().or_else(|| p.pop())
+}
+
+/// A fair share of the global queue: the first to run, the rest into the ring.
+fn global(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
+    let sched = m.sched;
+    let waiting = sched.global.len();
+    let mut batch = sched.global.take((waiting / sched.procs() + 1).min(crate::queue::local::CAPACITY as usize / 2));
+    p.counters.from_global.add(batch.len() as u64);
+    let first = batch.pop()?;
+    while let Some(g) = batch.pop() {
+        sched.push_local(p, g);
+    }
+    Some(first)
+}
+
+/// Readiness that is there already. At most one M polls at a time.
+fn poll(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
+    let mut ready = m.sched.poll_now()?;
+    p.counters.polls.bump();
+    let first = ready.pop()?;
+    while let Some(g) = ready.pop() {
+        m.sched.push_local(p, g);
+    }
+    m.sched.published();
+    Some(first)
+}

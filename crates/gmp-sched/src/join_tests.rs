@@ -1,0 +1,49 @@
+//! Park and ready around one event, modelled: who resumes a waiter finds it saved, and nobody is lost.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::sync::{model, thread};
+use crate::testing::RaceCell;
+
+/// A goroutine parks for an event while another thread makes it happen. The "registers" are plain memory
+/// written before the commit; whoever resumes reads them, so a missing order is a race that loom reports.
+#[test]
+fn model_a_waiter_is_saved_before_it_is_resumed() {
+    model(|| {
+        struct Shared {
+            word: JoinWord,
+            saved: RaceCell,
+            result: RaceCell,
+            resumed: AtomicUsize,
+        }
+        let shared = Arc::new(Shared {
+            word: JoinWord::new(),
+            saved: RaceCell::new(),
+            result: RaceCell::new(),
+            resumed: AtomicUsize::new(0),
+        });
+        let resume = |s: &Shared| {
+            assert_eq!(s.saved.get(), 1, "resumed before it was saved");
+            assert_eq!(s.resumed.fetch_add(1, Ordering::Relaxed), 0, "resumed twice");
+        };
+        let finisher = {
+            let s = shared.clone();
+            thread::spawn(move || {
+                s.result.set(42);
+                if let Finish::Ready(waiter) = s.word.finish() {
+                    assert_eq!(waiter, 16);
+                    resume(&s);
+                }
+            })
+        };
+        // The parking side: save, then commit.
+        shared.saved.set(1);
+        if shared.word.wait(16) == Wait::Done {
+            assert_eq!(shared.result.get(), 42, "done without a result");
+            resume(&shared);
+        }
+        finisher.join().expect("finisher");
+        assert_eq!(shared.resumed.load(Ordering::Relaxed), 1, "lost wake-up");
+    });
+}

@@ -1,0 +1,94 @@
+//! The GMP scheduler: goroutines on a work-stealing set of processors, without I/O.
+//!
+//! Plain blocking-style code on stacks of its own, a million of them, spread over all cores. This crate runs
+//! goroutines, parks them, wakes them and steals them; channels, locks and sockets are built on it (in `gmp`)
+//! from two calls: [`park`] and [`Waiter::ready`].
+//!
+//! ```
+//! use gmp_sched::{Config, Options, run, spawn};
+//!
+//! // SAFETY: nothing below keeps a thread-local over a park.
+//! let sum = unsafe {
+//!     run(Config::default(), || {
+//!         let handles: Vec<_> =
+//!             (0..10u32).map(|i| spawn(Options::default(), move || i * i).unwrap()).collect();
+//!         handles.into_iter().map(|h| h.join().unwrap()).sum::<u32>()
+//!     })
+//! };
+//! assert_eq!(sum, 285);
+//! ```
+//!
+//! The nouns, which are Go's:
+//!
+//! - **G**, a goroutine: a closure, its stack once it runs, and where it continues.
+//! - **P**, a processor: the right to run goroutines, with a queue, timers and caches. There are GOMAXPROCS.
+//! - **M**, an OS thread. It needs a P to run goroutines, and loses it when it blocks.
+//!
+//! ```text
+//!                 global queue ──────────┐            timers, descriptors
+//!                      ▲ overflow        ▼ batch           │ ready
+//!   go ──▶ next ──▶ ring of 256 ──▶ M runs G ──▶ parks ────┘
+//!             P          ▲               │ yields
+//!                        └── half ──▶ another P's ring (stealing)
+//! ```
+//!
+//! Reading order: `run.rs`, `find.rs`, `idle.md`, `queue/local.rs`, `park.rs`; then `sleep.rs`, `blocking.rs`,
+//! `preempt.rs`, `monitor.rs`, `timers.rs`, `task.rs`, `runtime.rs`.
+//!
+//! Limits: one runtime at a time per process; Linux on x86_64 and aarch64 first, other Unix systems with a
+//! slower parker. No I/O (see [`Driver`]) and no preemption (see [`Preempt`]) of its own.
+
+mod run;
+mod find;
+mod idle;
+mod queue;
+mod park;
+mod sleep;
+mod steal;
+mod blocking;
+mod preempt;
+mod monitor;
+mod timers;
+mod task;
+mod delayed;
+mod runtime;
+mod scheduler;
+mod config;
+mod driver;
+mod g;
+mod p;
+mod m;
+mod current;
+mod wait;
+mod claim;
+mod join;
+mod critical;
+mod lock;
+mod parker;
+mod spawner;
+mod metrics;
+mod clock;
+mod rng;
+mod arena;
+mod fatal;
+mod sync;
+mod sys;
+#[cfg(test)]
+mod testing;
+pub use blocking::blocking;
+pub use claim::Claim;
+pub use config::{Config, MAX_PROCS};
+pub use critical::{Critical, critical};
+pub use delayed::{Delayed, spawn_at};
+pub use driver::{Driver, MHandle, Preempt};
+pub use g::{Current, GoId};
+pub use lock::{Lock, LockGuard};
+pub use metrics::{Metrics, ProcMetrics};
+pub use park::{checkpoint, park, park_until, yield_now};
+pub use preempt::try_hand_over;
+pub use rng::fastrand;
+pub use runtime::{
+    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running, set_gomaxprocs,
+};
+pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
+pub use wait::{WaitReason, Waiter};

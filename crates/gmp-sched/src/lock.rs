@@ -1,0 +1,170 @@
+//! The lock around the runtime's shared structures: queues of waiters, timer heaps, idle lists.
+//!
+//! It is held for tens of nanoseconds, inside a critical section, so its holder is never stopped by
+//! preemption and almost never by the kernel. That is the case a spin lock is for: taking it is one
+//! compare-and-swap, releasing it one plain store, where a futex lock needs a second read-modify-write
+//! to learn whether somebody sleeps. When the kernel does deschedule a holder, waiters stop burning:
+//! they spin a little, then yield the CPU, then nap.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::hint;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+
+use crate::critical::{Critical, critical};
+use crate::sync::plain::{AtomicBool, Ordering};
+use crate::sys;
+
+/// Rounds of waiting with 1, 2, 4 … pauses before the CPU is yielded: about 2 µs, some fifty times what a
+/// section lasts.
+const SPIN_ROUNDS: u32 = 7;
+
+/// Yields before napping: by then the holder has been descheduled for a whole kernel slice.
+const YIELD_ROUNDS: u32 = 64;
+
+/// A lock for state that is only touched in critical sections.
+pub struct Lock<T: ?Sized> {
+    locked: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is handed out to one thread at a time, so the lock is shareable when the value may move.
+unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
+// SAFETY: owning the lock is owning the value.
+unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
+
+/// The lock is held, and a critical section is open, until this is dropped.
+pub struct LockGuard<'a, T: ?Sized> {
+    lock: &'a Lock<T>,
+    /// Closed after the lock is released.
+    critical: ManuallyDrop<Critical>,
+}
+
+impl<T> Lock<T> {
+    /// An unlocked lock.
+    pub const fn new(value: T) -> Lock<T> {
+        Lock { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    }
+
+    /// The value, out of a lock that nobody shares any more.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Lock<T> {
+    /// Takes the lock, and opens a critical section: until the guard is dropped nothing may allocate,
+    /// free, panic, block, or run code of the user. Spins while another thread holds it; never parks.
+    #[inline]
+    pub fn lock(&self) -> LockGuard<'_, T> {
+        let critical = ManuallyDrop::new(critical());
+        if !self.try_acquire() {
+            self.lock_slow();
+        }
+        LockGuard { lock: self, critical }
+    }
+
+    /// Takes the lock if it is free. Neither parks nor blocks.
+    #[inline]
+    pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        let critical = critical();
+        self.try_acquire().then(|| LockGuard { lock: self, critical: ManuallyDrop::new(critical) })
+    }
+
+    /// The value, of a lock that nobody else can see.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> bool {
+        // Acquire: pairs with Release in `LockGuard::drop`; the last holder's writes are visible.
+        self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    #[cold]
+    fn lock_slow(&self) {
+        let mut round = 0;
+        loop {
+            // Relaxed: a hint only; `try_acquire` decides.
+            if !self.locked.load(Ordering::Relaxed) && self.try_acquire() {
+                return;
+            }
+            if round < SPIN_ROUNDS {
+                (0..1 << round).for_each(|_| hint::spin_loop());
+            } else if round < SPIN_ROUNDS + YIELD_ROUNDS {
+                sys::cpu_yield();
+            } else {
+                sys::nap();
+            }
+            round = round.saturating_add(1);
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for LockGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock, so nobody else has the value.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for LockGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; and `&mut self` excludes other borrows through this guard.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for LockGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release: pairs with Acquire in `try_acquire`; publishes this holder's writes.
+        self.lock.locked.store(false, Ordering::Release);
+        // SAFETY: dropped here, once; the field is not touched again.
+        unsafe { ManuallyDrop::drop(&mut self.critical) };
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Lock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The value is not shown: formatting runs code of the user, which may not run under the lock.
+        f.debug_struct("Lock").field("locked", &self.locked).finish_non_exhaustive()
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for LockGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockGuard").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_not_lost() {
+        let lock = Lock::new(0u64);
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| (0..50_000).for_each(|_| *lock.lock() += 1));
+            }
+        });
+        assert_eq!(lock.into_inner(), 200_000);
+    }
+
+    #[test]
+    fn a_held_lock_is_not_taken() {
+        let lock = Lock::new(());
+        let guard = lock.lock();
+        assert!(lock.try_lock().is_none());
+        drop(guard);
+        assert!(lock.try_lock().is_some());
+    }
+}

@@ -1,0 +1,179 @@
+//! M: an OS thread that runs goroutines while it holds a P.
+//!
+//! Ms are never freed while the process lives: others may still hold their address (a waker that lost a
+//! race, the signal handler). Each has a scheduler stack of its own, "g0": the thread's.
+
+use std::cell::Cell;
+use std::fmt;
+use std::ptr::{self, NonNull};
+
+use gmp_context::{Context, Stack};
+
+use crate::g::G;
+use crate::p::P;
+use crate::parker::Parker;
+use crate::scheduler::Scheduler;
+use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, Ordering, compiler_fence};
+
+/// An OS thread of the runtime.
+#[repr(align(128))]
+pub(crate) struct M {
+    pub(crate) id: usize,
+    pub(crate) sched: &'static Scheduler,
+    /// Open critical sections. Written by this thread only; read by the signal handler on this thread.
+    critical: AtomicU32,
+    /// A signal came while a section was open; whoever closes the last one sees to it.
+    deferred: AtomicBool,
+    /// The P it holds. Written by this thread, and by its signal handler.
+    p: AtomicPtr<P>,
+    /// The goroutine it runs; null on g0.
+    g: AtomicPtr<G>,
+    /// Where g0 continues, while a goroutine runs.
+    pub(crate) g0: Cell<Option<Context>>,
+    /// A goroutine that g0 must look at first.
+    pub(crate) pending: Cell<Option<NonNull<G>>>,
+    /// The stack of the goroutine that just ended, freed from its successor's stack.
+    pub(crate) dying: Cell<Option<Stack>>,
+    rng: Cell<u64>,
+    /// Where it sleeps while it idles.
+    pub(crate) parker: Parker,
+    /// The P that whoever woke it gave it. Guarded by the wake.
+    pub(crate) next_p: AtomicPtr<P>,
+    /// It was woken to search (and is counted as a searcher).
+    pub(crate) wake_searching: AtomicBool,
+    /// It is counted as a searcher now.
+    pub(crate) searching: Cell<bool>,
+    /// The M that this M, when woken, took the P from in the signal handler.
+    pub(crate) stopped: AtomicPtr<M>,
+    /// The idle M that takes over the P should this one be stopped.
+    pub(crate) spare: AtomicPtr<M>,
+    /// What the preemption side calls this thread.
+    pub(crate) token: AtomicPtr<()>,
+    /// Next in the list of idle Ms; guarded by its lock.
+    pub(crate) idle_link: Cell<*const M>,
+    /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
+    pub(crate) waits_for_p: AtomicBool,
+}
+
+// SAFETY: cells belong to the M's thread, except `idle_link` (idle lock) and those handed over with a wake.
+unsafe impl Sync for M {}
+// SAFETY: as above.
+unsafe impl Send for M {}
+
+impl M {
+    /// An M for a thread that is about to start.
+    pub(crate) fn new(id: usize, sched: &'static Scheduler) -> &'static M {
+        Box::leak(Box::new(M {
+            id,
+            sched,
+            // On g0 a section is always open: the scheduler is never stopped.
+            critical: AtomicU32::new(1),
+            deferred: AtomicBool::new(false),
+            p: AtomicPtr::new(ptr::null_mut()),
+            g: AtomicPtr::new(ptr::null_mut()),
+            g0: Cell::new(None),
+            pending: Cell::new(None),
+            dying: Cell::new(None),
+            rng: Cell::new(crate::rng::seed(id as u64 + 1)),
+            parker: Parker::new(),
+            next_p: AtomicPtr::new(ptr::null_mut()),
+            wake_searching: AtomicBool::new(false),
+            searching: Cell::new(false),
+            stopped: AtomicPtr::new(ptr::null_mut()),
+            spare: AtomicPtr::new(ptr::null_mut()),
+            token: AtomicPtr::new(ptr::null_mut()),
+            idle_link: Cell::new(ptr::null()),
+            waits_for_p: AtomicBool::new(false),
+        }))
+    }
+
+    /// Opens a critical section.
+    #[inline]
+    pub(crate) fn enter_critical(&self) {
+        // Relaxed: one writer, this thread; the handler runs on this thread too.
+        let n = self.critical.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        self.critical.store(n + 1, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst); // SeqCst: what follows may not move before, as the handler sees it.
+    }
+
+    /// Closes one; the last one sees to a signal that came meanwhile.
+    #[inline]
+    pub(crate) fn leave_critical(&self) {
+        // SeqCst: what came before may not move behind, as the handler sees it.
+        compiler_fence(Ordering::SeqCst);
+        // Relaxed: as in `enter_critical`.
+        let n = self.critical.load(Ordering::Relaxed) - 1;
+        // Relaxed: as above.
+        self.critical.store(n, Ordering::Relaxed);
+        // Relaxed: written by the handler on this thread.
+        if n == 0 && self.deferred.load(Ordering::Relaxed) {
+            self.take_deferred();
+        }
+    }
+
+    /// Lets the signal that came in a critical section come again, now that it is closed.
+    #[cold]
+    fn take_deferred(&self) {
+        // Relaxed: this thread and its handler only.
+        self.deferred.store(false, Ordering::Relaxed);
+        self.sched.signal(self);
+    }
+
+    /// Whether the signal handler finds the thread in a critical section; then it leaves a note.
+    pub(crate) fn defer_if_critical(&self) -> bool {
+        // Relaxed: same thread.
+        let critical = self.critical.load(Ordering::Relaxed) != 0;
+        if critical {
+            // Relaxed: same thread.
+            self.deferred.store(true, Ordering::Relaxed);
+        }
+        critical
+    }
+
+    /// The P it holds.
+    #[inline]
+    pub(crate) fn p(&self) -> Option<&'static P> {
+        // Relaxed: this thread's own word (and its handler's).
+        // SAFETY: Ps are never freed while Ms live.
+        unsafe { self.p.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// Takes or lays down a P.
+    pub(crate) fn set_p(&'static self, p: Option<&'static P>) {
+        if let Some(p) = p {
+            // Release: pairs with Acquire in the monitor, which reads this M through the P.
+            p.m.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
+        }
+        // Release: for the monitor, which only compares.
+        self.p.store(p.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut()), Ordering::Release);
+    }
+
+    /// The goroutine it runs.
+    #[inline]
+    pub(crate) fn g(&self) -> Option<NonNull<G>> {
+        // Relaxed: this thread's own word.
+        NonNull::new(self.g.load(Ordering::Relaxed))
+    }
+
+    /// Says what it runs.
+    #[inline]
+    pub(crate) fn set_g(&self, g: Option<NonNull<G>>) {
+        // Release: for whoever is handed this M as the one that has the goroutine's registers.
+        self.g.store(g.map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
+    }
+
+    /// A random number from this M's generator.
+    #[inline]
+    pub(crate) fn random(&self) -> u64 {
+        let x = crate::rng::step(self.rng.get());
+        self.rng.set(x);
+        x
+    }
+}
+
+impl fmt::Debug for M {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("M").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! Counters: one set per P, written by its owner without read-modify-write, summed when somebody asks.
+
+use crate::sync::plain::{AtomicU64, Ordering};
+
+/// A number that one thread at a time increments and anybody reads.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one. By the owner of the set only.
+    #[inline]
+    pub(crate) fn bump(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`. By the owner of the set only.
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        // Relaxed: one writer at a time; readers want a recent figure, not an order.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Adds one from anywhere.
+    pub(crate) fn bump_shared(&self) {
+        // Relaxed: a statistic.
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A recent value.
+    pub(crate) fn get(&self) -> u64 {
+        // Relaxed: as in `add`.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What one P counts.
+        #[derive(Debug, Default)]
+        pub(crate) struct PCounters {
+            $($(#[$doc])* pub(crate) $name: Counter,)*
+        }
+
+        /// Figures of one P, or of all together, since the runtime started.
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct ProcMetrics {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl PCounters {
+            pub(crate) fn snapshot(&self) -> ProcMetrics {
+                ProcMetrics { $($name: self.$name.get(),)* }
+            }
+        }
+
+        impl ProcMetrics {
+            pub(crate) fn add(&mut self, other: &ProcMetrics) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Goroutines spawned here.
+    spawned,
+    /// Goroutines that ended here.
+    finished,
+    /// Times a goroutine began or went on here.
+    switches,
+    /// Times a goroutine gave way (parked or yielded) here.
+    parks,
+    /// Goroutines taken from other Ps.
+    stolen,
+    /// Rounds in which something was taken from another P.
+    steals,
+    /// Goroutines taken from the global queue.
+    from_global,
+    /// Polls of the descriptors from here.
+    polls,
+    /// Timers that fired here.
+    timers,
+    /// Times this P was taken from a goroutine in a blocking section.
+    handoffs,
+    /// Times a goroutine gave way because it was asked to.
+    preempted_at_call,
+    /// Times a goroutine was stopped in the signal handler.
+    preempted_by_signal,
+}
+
+/// Figures of a scheduler at some moment. Counters of different Ps are read one after the other, so sums
+/// can be off by what happened meanwhile.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// All Ps together.
+    pub total: ProcMetrics,
+    /// Each P that has ever been in use, by number.
+    pub procs: Vec<ProcMetrics>,
+    /// Goroutines that have not ended.
+    pub goroutines: usize,
+    /// Threads that run, or have run, goroutines.
+    pub threads: usize,
+    /// Threads that are stopped in the middle of a goroutine, waiting for its next turn.
+    pub stopped_threads: usize,
+    /// Times a thread was woken to look for work.
+    pub wakeups: u64,
+    /// Bytes of address space that stacks reserve.
+    pub stack_bytes_reserved: usize,
+    /// Stacks in use.
+    pub stacks: usize,
+}

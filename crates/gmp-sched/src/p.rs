@@ -1,0 +1,182 @@
+//! P: a processor, the right to run goroutines, and what belongs to whoever has it.
+//!
+//! There are GOMAXPROCS of them in use. The M that holds a P owns its run queue, caches and counters
+//! without any lock; handing a P to another M (through a parker, a lock or the word below) orders memory,
+//! so the next owner sees everything.
+//!
+//! The word `lease` says whether the owner may lose its P without being asked:
+//!
+//! ```text
+//!    63 ............................ 1   0
+//!   ┌───────────────────────────────┬───┐   B = 1: the owner is in a blocking section; the monitor may
+//!   │ count of sections and retakes │ B │          take the P by moving the count on
+//!   └───────────────────────────────┴───┘   B = 0: the owner keeps it
+//! ```
+
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
+
+use gmp_context::Stack;
+
+use crate::g::G;
+use crate::m::M;
+use crate::metrics::PCounters;
+use crate::queue::list::List;
+use crate::queue::local::Ring;
+use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::task::Cache;
+use crate::timers::Timers;
+
+/// Stacks of the default size that a P keeps for itself. Half of them move to or from the shared pool at
+/// a time; more would keep touched pages from other Ps.
+pub(crate) const STACK_CACHE: usize = 32;
+
+/// Goroutine numbers that a P draws at once.
+pub(crate) const ID_BATCH: u64 = 64;
+
+/// A processor.
+#[repr(align(128))]
+pub(crate) struct P {
+    pub(crate) index: usize,
+    pub(crate) ring: Ring<G>,
+    /// Runs before the ring, in the same slice: what the running goroutine made ready last.
+    pub(crate) next: AtomicPtr<G>,
+    /// Slices begun: the monitor compares it with what it saw last.
+    pub(crate) tick: AtomicU32,
+    /// Goroutines dispatched, for things to be done every so often.
+    pub(crate) dispatches: Cell<u32>,
+    /// The running goroutine is to yield at its next call, and may be stopped.
+    pub(crate) preempt: AtomicBool,
+    /// See the module's figure.
+    pub(crate) lease: AtomicU64,
+    /// The M that holds it, for the monitor.
+    pub(crate) m: AtomicPtr<M>,
+    pub(crate) timers: Timers,
+    /// Stacks at hand.
+    stacks: Cell<Vec<Stack>>,
+    /// Goroutines that may be spawned here before more stacks must be reserved. Over all Ps and the pool,
+    ///
+    /// reserved in the pool + cached by Ps = credits + goroutines not started + (`STACK_CACHE` + 1) per P
+    ///
+    /// holds, so taking a stack never fails, wherever the cached ones are.
+    pub(crate) credits: Cell<usize>,
+    pub(crate) dead: Cache,
+    pub(crate) ids: Cell<(u64, u64)>,
+    pub(crate) counters: PCounters,
+}
+
+// SAFETY: cells belong to the M that holds the P (module doc); everything else is atomic or locked.
+unsafe impl Sync for P {}
+// SAFETY: as above.
+unsafe impl Send for P {}
+
+impl P {
+    /// A processor nobody holds.
+    pub(crate) fn new(index: usize) -> P {
+        P {
+            index,
+            ring: Ring::new(),
+            next: AtomicPtr::new(ptr::null_mut()),
+            tick: AtomicU32::new(0),
+            dispatches: Cell::new(0),
+            preempt: AtomicBool::new(false),
+            lease: AtomicU64::new(0),
+            m: AtomicPtr::new(ptr::null_mut()),
+            timers: Timers::new(),
+            stacks: Cell::new(Vec::with_capacity(STACK_CACHE)),
+            credits: Cell::new(0),
+            dead: Cache::new(),
+            ids: Cell::new((0, 0)),
+            counters: PCounters::default(),
+        }
+    }
+
+    /// Begins a new slice. Owner only.
+    #[inline]
+    pub(crate) fn begin_slice(&self) {
+        // Relaxed: only the owner writes; the monitor looks for change only.
+        let tick = self.tick.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        self.tick.store(tick.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether anything waits to run here. Any thread.
+    pub(crate) fn has_work(&self) -> bool {
+        // Relaxed: a hint; takers use their own RMW.
+        !self.ring.is_empty() || !self.next.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Takes what `next` holds. Owner, or a thief that means it.
+    #[inline]
+    pub(crate) fn take_next(&self) -> Option<NonNull<G>> {
+        // Relaxed: a hint that saves the RMW in the common empty case.
+        if self.next.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        // Acquire: pairs with Release in `put_next`; the goroutine's fields are visible to a thief.
+        NonNull::new(self.next.swap(ptr::null_mut(), Ordering::Acquire))
+    }
+
+    /// Puts `g` into `next` and returns what it displaced. Owner only.
+    #[inline]
+    pub(crate) fn put_next(&self, g: NonNull<G>) -> Option<NonNull<G>> {
+        // AcqRel: pairs with the swap of thieves in both directions.
+        NonNull::new(self.next.swap(g.as_ptr(), Ordering::AcqRel))
+    }
+
+    /// Appends to the ring; when it is full, half of it and `g` come back as a chain for the global queue.
+    /// Owner only.
+    #[inline]
+    pub(crate) fn push(&self, g: NonNull<G>) -> Option<List<G>> {
+        // SAFETY: the caller's M holds this P, so it is the ring's only owner.
+        let mut owner = unsafe { self.ring.owner() };
+        match owner.push(g) {
+            Ok(()) => None,
+            Err(g) => Some(self.spill(g)),
+        }
+    }
+
+    /// Half of the full ring, oldest first, and `g` behind it.
+    #[cold]
+    fn spill(&self, g: NonNull<G>) -> List<G> {
+        let mut chain = List::new();
+        for _ in 0..crate::queue::local::CAPACITY / 2 {
+            match self.pop() {
+                Some(g) => chain.push(g),
+                None => break,
+            }
+        }
+        chain.push(g);
+        chain
+    }
+
+    /// Takes the oldest of the ring. Owner only.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<NonNull<G>> {
+        // SAFETY: the caller's M holds this P, so it is the ring's only owner.
+        unsafe { self.ring.owner() }.pop()
+    }
+
+    /// A stack of the default size from the cache. Owner only, in a critical section.
+    pub(crate) fn cached_stack(&self) -> Option<Stack> {
+        let mut stacks = self.stacks.take();
+        let stack = stacks.pop();
+        self.stacks.set(stacks);
+        stack
+    }
+
+    /// Keeps a stack of the default size; gives it back when the cache is full. Never allocates. Owner only.
+    pub(crate) fn cache_stack(&self, stack: Stack) -> Option<Stack> {
+        let mut stacks = self.stacks.take();
+        let full = stacks.len() == stacks.capacity();
+        let over = if full { Some(stack) } else { stacks.push(stack); None };
+        self.stacks.set(stacks);
+        over
+    }
+}
+
+impl std::fmt::Debug for P {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("P").field("index", &self.index).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,284 @@
+//! Starting and stopping: one runtime at a time per process, on threads of its own.
+//!
+//! The thread that calls [`run`] waits while the runtime's threads work: the main goroutine may end on any of
+//! them, and the caller must be free to return then, whatever the others are doing.
+//!
+//! Stopping, when the main goroutine has ended:
+//! 1. `stopping` is set; whoever looks for work from now on lays down its P and ends its thread.
+//! 2. Every sleeper is woken to see it. Goroutines that run are asked to give way, then stopped by signal,
+//!    for good. Those that block their thread find out when they come back.
+//! 3. `run` returns when nobody holds a P, or after [`PATIENCE`].
+//!
+//! Goroutines that have not ended are left as they are, with their stacks: what they borrow may be in use.
+
+use std::panic;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::critical::critical;
+use crate::fatal;
+use crate::g::Current;
+use crate::metrics::Metrics;
+use crate::monitor;
+use crate::scheduler::Scheduler;
+use crate::spawner;
+use crate::sync::plain::Ordering;
+use crate::sys;
+use crate::task::{self, Options};
+
+/// How long `run` waits for goroutines that do not let themselves be stopped.
+const PATIENCE: Duration = Duration::from_millis(8);
+
+/// The payload with which [`goexit`] unwinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Goexit;
+
+/// Ends the calling goroutine, after running its destructors; joining it gives an error whose payload is
+/// [`Goexit`]. On a plain thread it unwinds the thread in the same way.
+pub fn goexit() -> ! {
+    panic::resume_unwind(Box::new(Goexit))
+}
+
+/// Runs `f` as the main goroutine of a new runtime and returns its result when it returns, whatever other
+/// goroutines are doing; they never run again. Blocks the thread. A runtime that another thread has started
+/// is waited for.
+///
+/// # Panics
+///
+/// With the payload of `f`'s panic; when called from a goroutine; when the system refuses a thread or a stack.
+///
+/// # Safety
+///
+/// A goroutine may continue on another OS thread after it parked. So code that runs in goroutines must not
+/// keep what belongs to its thread over a call that can park: no borrow of a thread-local, no handle to its
+/// content, and no function that uses the same thread-local before and after. `docs/contract.md` has examples.
+pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
+    static TURN: Mutex<()> = Mutex::new(());
+    assert!(Current::get().is_none(), "gmp::run was called from a goroutine: goroutines are started with gmp::go");
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    if gmp_context::shadow_stack_active() {
+        panic!("gmp cannot switch stacks while the CPU's shadow stack is on: start with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+    }
+    if let Err(e) = gmp_context::guard::install() {
+        panic!("cannot install the handler that reports stack overflows: {e}");
+    }
+    let sched = match Scheduler::new(config) {
+        Ok(sched) => sched,
+        Err(e) => panic!("cannot start the runtime: {e}"),
+    };
+    start_threads(sched);
+    Scheduler::set_running(Some(sched));
+    let options = Options { name: Some("main".into()), stack_size: Some(sched.config.main_stack_size) };
+    // SAFETY: joined below, before anything that `f` borrows can end; `f` is `Send`, and its result is handed
+    // to this thread by the join.
+    let main = match unsafe { task::spawn_unchecked(options, || main_goroutine(sched, f)) } {
+        Ok(main) => main,
+        Err(e) => panic!("cannot start the main goroutine: {e}"),
+    };
+    let result = main.join();
+    if result.as_ref().is_err_and(|payload| payload.is::<Goexit>()) {
+        wait_for_the_others(sched);
+    }
+    Scheduler::set_running(None);
+    stop(sched);
+    match result {
+        Ok(value) => value,
+        Err(payload) => panic::resume_unwind(payload),
+    }
+}
+
+/// The main goroutine: notes that it runs, for the deadlock detector.
+fn main_goroutine<T>(sched: &'static Scheduler, f: impl FnOnce() -> T) -> T {
+    struct Running(&'static Scheduler);
+    impl Drop for Running {
+        fn drop(&mut self) {
+            self.0.main_runs.store(false, Ordering::Release); // Release: pairs with Acquire in `check_deadlock`.
+        }
+    }
+    sched.main_runs.store(true, Ordering::Release); // Release: as above.
+    let _running = Running(sched);
+    f()
+}
+
+fn start_threads(sched: &'static Scheduler) {
+    let service = |name: &str, body: fn(&'static Scheduler)| {
+        thread::Builder::new().name(name.into()).stack_size(256 << 10).spawn(move || sched.counted(|| body(sched)))
+    };
+    // One M more than Ps: a spare must be at hand when the first goroutine is to be stopped.
+    let started = service("gmp-monitor", monitor::run)
+        .and_then(|_| service("gmp-spawner", spawner::main))
+        .and_then(|_| (0..sched.procs() + 1).try_for_each(|_| spawner::start_m(sched)));
+    if let Err(e) = started {
+        sched.begin_stop();
+        wake_everybody(sched);
+        panic!("cannot start the runtime's threads (RLIMIT_NPROC, pids.max or memory?): {e}");
+    }
+}
+
+/// The main goroutine has called `goexit`: the others go on, and when none is left that is a deadlock.
+fn wait_for_the_others(sched: &'static Scheduler) -> ! {
+    // SeqCst: before the look; the last goroutine's M looks after it has gone idle.
+    sched.main_exited.store(true, Ordering::SeqCst);
+    loop {
+        sched.check_deadlock();
+        thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
+fn wake_everybody(sched: &'static Scheduler) {
+    loop {
+        let m = sched.lists.lock().pop_m();
+        match m {
+            Some(m) => m.parker.notify(),
+            None => break,
+        }
+    }
+    sched.poke_watcher();
+    sched.monitor.poke();
+    sched.spawner.wake();
+}
+
+/// Steps 1 to 3 of the module's text.
+fn stop(sched: &'static Scheduler) {
+    sched.begin_stop();
+    wake_everybody(sched);
+    let begun = crate::clock::now();
+    let patience = PATIENCE.as_nanos() as u64;
+    loop {
+        let mut busy = 0;
+        for index in 0..sched.created() {
+            let p = sched.proc(index);
+            // Acquire: pairs with Release where a P is laid down.
+            // SAFETY: Ms are never freed.
+            let Some(m) = (unsafe { p.m.load(Ordering::Acquire).as_ref() }) else { continue };
+            // Acquire: pairs with B1 of blocking.rs.
+            if crate::blocking::is_takeable(p.lease.load(Ordering::Acquire)) {
+                continue;
+            }
+            busy += 1;
+            p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.
+            sched.signal(m);
+        }
+        if busy == 0 || crate::clock::now() - begun > patience {
+            return;
+        }
+        sys::nap();
+    }
+}
+
+impl Scheduler {
+    /// Runs the body of one of the runtime's threads.
+    pub(crate) fn counted(&'static self, body: impl FnOnce()) {
+        self.live_threads.fetch_add(1, Ordering::AcqRel); // AcqRel: pairs with Acquire in `check_deadlock`.
+        body();
+        self.live_threads.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+    }
+
+    /// Ends the process if nothing can ever happen again: every P idle, no timer, nobody in the poller, no
+    /// blocking section, and no thread of the process that is not the runtime's and could still call it.
+    pub(crate) fn check_deadlock(&'static self) {
+        let lists = self.lists.lock();
+        let quiet = lists.all_idle(self)
+            && !lists.has_watcher()
+            && self.global.len() == 0
+            // Acquire: pairs with AcqRel where it is counted.
+            && self.blocked.load(Ordering::Acquire) == 0
+            && self.earliest_timer() == crate::clock::NEVER
+            && self.config.driver.is_none_or(|d| d.waiting() == 0);
+        drop(lists);
+        // Acquire: pairs with the stores in `run` and `wait_for_the_others`.
+        let exited = self.main_exited.load(Ordering::Acquire);
+        if !quiet || self.is_stopping() || !(exited || self.main_runs.load(Ordering::Acquire)) {
+            return;
+        }
+        // Ours: those that have counted themselves, and the one that waits in `run`. A thread that has not yet, or
+        // no more, looks foreign: then the next one to go idle decides.
+        // Acquire: pairs with AcqRel where threads count themselves.
+        let ours = self.live_threads.load(Ordering::Acquire) + 1;
+        if sys::thread_count().is_none_or(|all| all > ours) {
+            return;
+        }
+        if exited && self.goroutines() == 0 {
+            fatal::deadlock("no goroutines (main called goexit) - deadlock!");
+        }
+        fatal::deadlock("all goroutines are asleep - deadlock!");
+    }
+}
+
+/// Whether a runtime is running in the process.
+pub fn running() -> bool {
+    Scheduler::try_current().is_some_and(|s| !s.is_stopping())
+}
+
+/// GOMAXPROCS of the running runtime.
+///
+/// # Panics
+///
+/// When none runs.
+#[track_caller]
+pub fn gomaxprocs() -> usize {
+    Scheduler::current().procs()
+}
+
+/// Changes GOMAXPROCS, while everything runs, to `n` (1 to [`MAX_PROCS`](crate::MAX_PROCS)), until `run`
+/// returns. Returns the previous value. May block the thread for microseconds.
+///
+/// # Panics
+///
+/// When no runtime runs, or `n` is 0.
+#[track_caller]
+pub fn set_gomaxprocs(n: usize) -> usize {
+    assert!(n > 0, "GOMAXPROCS must be at least 1");
+    Scheduler::current().set_procs(n)
+}
+
+/// Goroutines that have not ended, the main one included.
+///
+/// # Panics
+///
+/// When no runtime runs.
+#[track_caller]
+pub fn num_goroutine() -> usize {
+    Scheduler::current().goroutines()
+}
+
+/// Figures of the running runtime. Allocates; neither parks nor blocks.
+///
+/// # Panics
+///
+/// When none runs.
+#[track_caller]
+pub fn metrics() -> Metrics {
+    Scheduler::current().metrics()
+}
+
+/// While it lives, a park of the goroutine that made it aborts the process: for code that holds a borrow of
+/// a thread-local, or anything else that must not change threads.
+#[derive(Debug)]
+pub struct ForbidPark {
+    /// Bound to the goroutine, which cannot leave its thread meanwhile.
+    _not_send: std::marker::PhantomData<*const ()>,
+}
+
+/// Forbids the calling goroutine to park until the guard is dropped. Nothing on a plain thread.
+pub fn forbid_park() -> ForbidPark {
+    change_forbidden(1);
+    ForbidPark { _not_send: std::marker::PhantomData }
+}
+
+impl Drop for ForbidPark {
+    fn drop(&mut self) {
+        change_forbidden(-1);
+    }
+}
+
+fn change_forbidden(by: i32) {
+    let section = critical();
+    if let Some(g) = section.m().and_then(|m| m.g()) {
+        // SAFETY: the caller's own header.
+        let count = unsafe { &g.as_ref().forbid_park };
+        count.set(count.get().saturating_add_signed(by));
+    }
+}

@@ -1,0 +1,468 @@
+//! The scheduler: all Ps and Ms of one runtime, and what they share.
+//!
+//! One runs per process at a time. Schedulers are never freed: goroutines that were parked when the main
+//! goroutine returned keep pointing to theirs; making such a goroutine ready puts it into a queue that nobody
+//! looks at any more.
+
+use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+use gmp_context::StackPool;
+
+use crate::blocking;
+use crate::clock;
+use crate::config::{Config, MAX_PROCS};
+use crate::fatal;
+use crate::g::{G, GoId};
+use crate::idle::Idle;
+use crate::lock::Lock;
+use crate::m::M;
+use crate::metrics::{Counter, Metrics};
+use crate::monitor::Monitor;
+use crate::p::{ID_BATCH, P};
+use crate::queue::global::Global;
+use crate::queue::list::List;
+use crate::sleep::Lists;
+use crate::spawner::Spawner;
+use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::timers::Timers;
+use crate::wait::{Kind, Waiter};
+use crate::critical::critical;
+use crate::sys;
+use crate::task;
+
+/// Smallest reserve: below it a panic's message does not fit.
+const SMALLEST_STACK: usize = 16 << 10;
+
+/// Stacks reserved at once for a P.
+const CREDIT_BATCH: usize = 64;
+
+/// Stacks of all runtimes of the process.
+static STACKS: StackPool = StackPool::new();
+
+/// The runtime that runs now.
+static RUNNING: AtomicPtr<Scheduler> = AtomicPtr::new(ptr::null_mut());
+
+/// Everything the Ms of a runtime share.
+pub(crate) struct Scheduler {
+    pub(crate) config: Config,
+    /// The time slice in nanoseconds.
+    pub(crate) slice: u64,
+    pub(crate) stacks: &'static StackPool,
+    ps: Box<[OnceLock<Box<P>>]>,
+    /// Ps that exist; those from `procs` on are out of service.
+    created: AtomicUsize,
+    procs: AtomicUsize,
+    pub(crate) global: Global<G>,
+    pub(crate) idle: Idle,
+    pub(crate) lists: Lock<Lists>,
+    pub(crate) monitor: Monitor,
+    pub(crate) spawner: Spawner,
+    /// Ms ever started.
+    pub(crate) threads: AtomicUsize,
+    /// Goroutines in blocking sections whose P was taken.
+    pub(crate) blocked: AtomicUsize,
+    /// One thread polls at a time.
+    polling: AtomicBool,
+    /// Polls so far.
+    pub(crate) polls: Counter,
+    /// Until when the watcher sleeps; 0 when nobody watches.
+    pub(crate) watch_until: AtomicU64,
+    /// The watcher, while it may sleep in the poller.
+    pub(crate) in_poller: AtomicPtr<M>,
+    pub(crate) wakeups: Counter,
+    pub(crate) spawned_elsewhere: Counter,
+    next_id: AtomicU64,
+    stopping: AtomicBool,
+    /// The main goroutine has begun and not ended.
+    pub(crate) main_runs: AtomicBool,
+    /// The main goroutine has called `goexit`.
+    pub(crate) main_exited: AtomicBool,
+    /// Threads of the runtime that have begun and not ended.
+    pub(crate) live_threads: AtomicUsize,
+}
+
+impl Scheduler {
+    /// A scheduler with `config.procs` idle Ps and no threads.
+    ///
+    /// # Errors
+    ///
+    /// When a stack size is out of bounds.
+    pub(crate) fn new(config: Config) -> io::Result<&'static Scheduler> {
+        let mut config = config;
+        config.stack_size = class_of(config.stack_size)?;
+        config.main_stack_size = class_of(config.main_stack_size)?;
+        let sched: &'static Scheduler = Box::leak(Box::new(Scheduler {
+            slice: u64::try_from(config.time_slice.as_nanos()).unwrap_or(u64::MAX),
+            stacks: &STACKS,
+            ps: (0..MAX_PROCS).map(|_| OnceLock::new()).collect(),
+            created: AtomicUsize::new(0),
+            procs: AtomicUsize::new(config.procs.clamp(1, MAX_PROCS)),
+            global: Global::new(),
+            idle: Idle::new(),
+            lists: Lock::new(Lists::new(MAX_PROCS)),
+            monitor: Monitor::new(),
+            spawner: Spawner::new(),
+            threads: AtomicUsize::new(0),
+            blocked: AtomicUsize::new(0),
+            polling: AtomicBool::new(false),
+            polls: Counter::default(),
+            watch_until: AtomicU64::new(0),
+            in_poller: AtomicPtr::new(ptr::null_mut()),
+            wakeups: Counter::default(),
+            spawned_elsewhere: Counter::default(),
+            next_id: AtomicU64::new(1),
+            stopping: AtomicBool::new(false),
+            main_runs: AtomicBool::new(false),
+            main_exited: AtomicBool::new(false),
+            live_threads: AtomicUsize::new(0),
+            config,
+        }));
+        sched.create_procs(sched.procs())?;
+        Ok(sched)
+    }
+
+    /// The running scheduler.
+    ///
+    /// # Panics
+    ///
+    /// When none runs.
+    #[track_caller]
+    pub(crate) fn current() -> &'static Scheduler {
+        match Scheduler::try_current() {
+            Some(sched) => sched,
+            None => panic!(
+                "no gmp runtime is running: start one with `#[gmp::main(unsafe)]` or `unsafe {{ gmp::run(..) }}`"
+            ),
+        }
+    }
+
+    /// The running scheduler, if one runs.
+    pub(crate) fn try_current() -> Option<&'static Scheduler> {
+        if let Some(m) = crate::current::m() {
+            return Some(m.sched);
+        }
+        // Acquire: pairs with Release in `set_running`.
+        // SAFETY: schedulers are never freed.
+        unsafe { RUNNING.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Makes `sched`, or none, the one that foreign threads find.
+    pub(crate) fn set_running(sched: Option<&'static Scheduler>) {
+        let raw = sched.map_or(ptr::null_mut(), |s| ptr::from_ref(s).cast_mut());
+        RUNNING.store(raw, Ordering::Release); // Release: pairs with Acquire in `try_current`.
+    }
+
+    /// GOMAXPROCS.
+    #[inline]
+    pub(crate) fn procs(&self) -> usize {
+        // Relaxed: whoever acts on an old figure is corrected when it looks for work next.
+        self.procs.load(Ordering::Relaxed)
+    }
+
+    /// Ps that exist.
+    #[inline]
+    pub(crate) fn created(&self) -> usize {
+        // Acquire: pairs with Release in `create_procs`.
+        self.created.load(Ordering::Acquire)
+    }
+
+    /// The P with this number, which must exist.
+    #[inline]
+    pub(crate) fn proc(&'static self, index: usize) -> &'static P {
+        match self.ps[index].get() {
+            Some(p) => p,
+            None => fatal::abort("a processor was asked for that does not exist"),
+        }
+    }
+
+    /// Whether the main goroutine has returned.
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Relaxed: those who must see it at once are woken after it was set.
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Says that it has, and makes every sleeper look.
+    pub(crate) fn begin_stop(&'static self) {
+        // SeqCst: before the wakes below, after which sleepers look at it.
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    fn create_procs(&'static self, procs: usize) -> io::Result<()> {
+        for index in self.created()..procs {
+            self.stacks.reserve(self.config.stack_size, crate::p::STACK_CACHE + 1)?;
+            let p = self.ps[index].get_or_init(|| Box::new(P::new(index)));
+            // Release: pairs with Acquire in `created`.
+            self.created.store(index + 1, Ordering::Release);
+            self.lists.lock().retire_p(self, p);
+        }
+        Ok(())
+    }
+
+    /// Changes GOMAXPROCS; returns the previous one. Not in critical sections.
+    pub(crate) fn set_procs(&'static self, procs: usize) -> usize {
+        static CHANGE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let procs = procs.clamp(1, MAX_PROCS);
+        let _one_at_a_time = blocking::blocking(|| CHANGE.lock().unwrap_or_else(|e| e.into_inner()));
+        // Before anybody can look for them by number.
+        if let Err(e) = self.create_procs(procs) {
+            panic!("cannot add processors: {e}");
+        }
+        let before = self.procs.swap(procs, Ordering::Relaxed); // Relaxed: see `procs`.
+        let mut lists = self.lists.lock();
+        lists.retire_ps_from(self, procs);
+        lists.revive_ps_below(self, procs);
+        drop(lists);
+        // The busy ones lay theirs down at their next look; those that compute are asked to.
+        (procs..before).for_each(|i| self.proc(i).preempt.store(true, Ordering::Relaxed)); // Relaxed: a request.
+        (before..procs).for_each(|_| self.published());
+        self.monitor.poke();
+        before
+    }
+
+    /// Takes a P out of service: what waits there goes to the global queue. On g0 of the M that holds it.
+    pub(crate) fn retire(&'static self, m: &'static M, p: &'static P) {
+        let mut left = List::new();
+        if let Some(g) = m.pending.take() {
+            left.push(g);
+        }
+        while let Some(g) = p.take_next().or_else(|| p.pop()) {
+            left.push(g);
+        }
+        if m.searching.replace(false) {
+            let _ = self.idle.leave_search();
+        }
+        m.set_p(None);
+        let mut lists = self.lists.lock();
+        lists.retire_p(self, p);
+        drop(lists);
+        self.inject_all(&mut left);
+    }
+
+    /// Appends to the ring of `p`, which the calling M holds; the overflow goes to the global queue.
+    #[inline]
+    pub(crate) fn push_local(&'static self, p: &'static P, g: NonNull<G>) {
+        if let Some(mut spilled) = p.push(g) {
+            self.global.push_all(&mut spilled);
+        }
+    }
+
+    /// Makes `g` runnable from where no P is at hand.
+    pub(crate) fn inject(&'static self, g: NonNull<G>) {
+        self.global.push(g);
+        self.published();
+    }
+
+    /// Makes all of them runnable.
+    pub(crate) fn inject_all(&'static self, list: &mut List<G>) {
+        let n = list.len();
+        if n > 0 {
+            self.global.push_all(list);
+            (0..n.min(self.procs())).for_each(|_| self.published());
+        }
+    }
+
+    /// Puts a new goroutine where it runs next, and wakes somebody for it: it is work for two.
+    pub(crate) fn launch(&'static self, g: NonNull<G>) {
+        let section = critical();
+        match section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) {
+            Some(p) => {
+                p.counters.spawned.bump();
+                if let Some(displaced) = p.put_next(g) {
+                    self.push_local(p, displaced);
+                }
+                self.published();
+            }
+            None => {
+                self.spawned_elsewhere.bump_shared();
+                self.inject(g);
+            }
+        }
+    }
+
+    /// Memory, number and parent for a new task, and a stack reserved. Not in critical sections.
+    pub(crate) fn reserve_task(&'static self, stack_size: usize, size: usize) -> io::Result<(NonNull<u8>, GoId, GoId)> {
+        let default = stack_size == self.config.stack_size;
+        loop {
+            let section = critical();
+            let m = section.m();
+            let parent = m.and_then(M::g).map_or(GoId(0), |g| {
+                // SAFETY: the goroutine that runs this.
+                unsafe { g.as_ref() }.id
+            });
+            let Some(p) = m.filter(|m| ptr::eq(m.sched, self)).and_then(M::p) else {
+                drop(section);
+                self.stacks.reserve(stack_size, 1)?;
+                // Relaxed: a number.
+                let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+                return Ok((task::allocate_fresh(size), GoId(id), parent));
+            };
+            if default && p.credits.get() == 0 {
+                drop(section);
+                self.stacks.reserve(stack_size, CREDIT_BATCH)?;
+                self.add_credits(stack_size, CREDIT_BATCH);
+                continue;
+            }
+            if default {
+                p.credits.set(p.credits.get() - 1);
+            }
+            let (next, end) = p.ids.get();
+            // Relaxed: a number.
+            let (id, end) = if next < end { (next, end) } else {
+                let first = self.next_id.fetch_add(ID_BATCH, Ordering::Relaxed);
+                (first, first + ID_BATCH)
+            };
+            p.ids.set((id + 1, end));
+            let cached = p.dead.take(size);
+            drop(section);
+            if !default {
+                self.stacks.reserve(stack_size, 1)?;
+            }
+            return Ok((cached.unwrap_or_else(|| task::allocate_fresh(size)), GoId(id), parent));
+        }
+    }
+
+    /// A goroutine has ended on `p`, which the calling M holds: another one may have its stack.
+    pub(crate) fn add_credit(&'static self, p: &'static P) {
+        let credits = p.credits.get() + 1;
+        if credits < 4 * CREDIT_BATCH {
+            p.credits.set(credits);
+        } else {
+            // Others shall not map new stacks while these are free.
+            p.credits.set(credits - 2 * CREDIT_BATCH);
+            self.stacks.unreserve(self.config.stack_size, 2 * CREDIT_BATCH);
+        }
+    }
+
+    /// Gives reservations to the caller's P, or back to the pool.
+    fn add_credits(&'static self, stack_size: usize, n: usize) {
+        let section = critical();
+        match section.m().and_then(M::p) {
+            Some(p) if stack_size == self.config.stack_size => p.credits.set(p.credits.get() + n),
+            _ => self.stacks.unreserve(stack_size, n),
+        }
+    }
+
+    /// A task that will not run needs no stack.
+    pub(crate) fn return_credit(&'static self, stack_size: usize) {
+        self.add_credits(stack_size, 1);
+    }
+
+    /// The heap that the caller's timers go into.
+    pub(crate) fn timers_here(&'static self) -> &'static Timers {
+        let section = critical();
+        &section.m().and_then(M::p).unwrap_or_else(|| self.proc(0)).timers
+    }
+
+    /// Gives `m` an idle P, if there is one.
+    pub(crate) fn take_idle_p(&'static self, m: &'static M) -> bool {
+        let mut lists = self.lists.lock();
+        let p = lists.take_p(self);
+        if let Some(p) = p {
+            m.set_p(Some(p));
+        }
+        drop(lists);
+        self.monitor.poke_if_asleep();
+        p.is_some()
+    }
+
+    /// Whether an idle M ought to watch the clock or the descriptors, and none does.
+    pub(crate) fn nobody_watches(&'static self) -> bool {
+        // Relaxed: a hint; looked at again a millisecond later.
+        let unwatched = self.watch_until.load(Ordering::Relaxed) == 0 && !self.polling.load(Ordering::Relaxed);
+        unwatched
+            && (self.config.driver.is_some_and(|d| d.waiting() > 0) || self.earliest_timer() != clock::NEVER)
+    }
+
+    /// Readiness that is there already, unless nobody waits for any or somebody else polls.
+    pub(crate) fn poll_now(&'static self) -> Option<List<G>> {
+        let driver = self.config.driver?;
+        // Relaxed: a hint.
+        if driver.waiting() == 0 || self.polling.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut ready = List::new();
+        self.poll(Some(std::time::Duration::ZERO), &mut ready).then_some(ready)
+    }
+
+    /// Polls; false when somebody else does.
+    fn poll(&'static self, timeout: Option<std::time::Duration>, ready: &mut List<G>) -> bool {
+        let Some(driver) = self.config.driver else { return false };
+        // Acquire: pairs with Release below; one thread polls at a time.
+        if self.polling.swap(true, Ordering::Acquire) {
+            return false;
+        }
+        self.polls.bump();
+        driver.poll(timeout, &mut |waiter: Waiter| match waiter.kind() {
+            Kind::Goroutine(g) => ready.push(g),
+            // SAFETY: the driver passes each waiter once per park.
+            Kind::Thread(_) => unsafe { waiter.ready() },
+        });
+        self.polling.store(false, Ordering::Release); // Release: pairs with Acquire above.
+        true
+    }
+
+    /// The watcher's sleep: in the poller, or until `until`.
+    pub(crate) fn wait_for_events(&'static self, m: &'static M, until: u64, ready: &mut List<G>) {
+        let timeout = clock::until(until);
+        match self.config.driver {
+            Some(_) if self.poll(timeout, ready) => {}
+            // Somebody polls without waiting at this very moment: try again.
+            Some(_) => sys::cpu_yield(),
+            None => {
+                m.parker.park_timeout(timeout);
+            }
+        }
+    }
+
+    /// Goroutines that have not ended.
+    pub(crate) fn goroutines(&'static self) -> usize {
+        let all = self.totals();
+        usize::try_from((all.spawned + self.spawned_elsewhere.get()).saturating_sub(all.finished)).unwrap_or(0)
+    }
+
+    fn totals(&'static self) -> crate::metrics::ProcMetrics {
+        let mut sum = crate::metrics::ProcMetrics::default();
+        (0..self.created()).for_each(|i| sum.add(&self.proc(i).counters.snapshot()));
+        sum
+    }
+
+    /// All figures. Allocates.
+    pub(crate) fn metrics(&'static self) -> Metrics {
+        let stacks = self.stacks.stats();
+        Metrics {
+            total: self.totals(),
+            procs: (0..self.created()).map(|i| self.proc(i).counters.snapshot()).collect(),
+            goroutines: self.goroutines(),
+            threads: self.threads.load(Ordering::Relaxed), // Relaxed: a figure.
+            stopped_threads: 0,
+            wakeups: self.wakeups.get(),
+            stack_bytes_reserved: stacks.bytes,
+            stacks: stacks.live,
+        }
+    }
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").field("procs", &self.procs).finish_non_exhaustive()
+    }
+}
+
+/// The size that a stack of at least `size` bytes gets: the next power of two.
+///
+/// # Errors
+///
+/// `InvalidInput` beyond 64 GiB.
+pub(crate) fn class_of(size: usize) -> io::Result<usize> {
+    const LARGEST: usize = 64 << 30;
+    match size.max(SMALLEST_STACK).checked_next_power_of_two() {
+        Some(class) if class <= LARGEST => Ok(class),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("a stack of {size} bytes was asked for; 64 GiB is the most"),
+        )),
+    }
+}

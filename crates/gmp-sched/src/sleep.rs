@@ -1,0 +1,430 @@
+//! How an M goes to sleep and wakes: the lists of idle Ps and Ms, and the one that watches.
+//!
+//! The steps W5 and I1 to I5 of `idle.md` are here. Of the sleeping Ms one *watches*: it sleeps in the
+//! poller, or until the first timer of any P, instead of in its parker. It is not in the list of idle Ms;
+//! when all others are busy it is given a P like them, and poked.
+
+use std::ptr;
+
+use crate::clock;
+use crate::g::G;
+use crate::m::M;
+use crate::p::P;
+use crate::queue::list::List;
+use crate::scheduler::Scheduler;
+use crate::sync::plain::Ordering;
+use crate::wait::{Kind, Waiter};
+
+/// Who idles. Under one lock: a P and the M that will take it are picked together.
+pub(crate) struct Lists {
+    /// Idle Ps, the last one to idle on top: its caches are warmest.
+    ps: Vec<usize>,
+    /// Idle Ms, linked through themselves, the last one on top.
+    ms: *const M,
+    watcher: Option<&'static M>,
+    /// Ps that wait for a thread to be made, and whether it will be a searcher.
+    orphans: Vec<(usize, bool)>,
+    /// Ps out of service, since GOMAXPROCS was lowered.
+    retired: Vec<usize>,
+}
+
+// SAFETY: Ms and Ps are shared freely; the list is guarded by its lock.
+unsafe impl Send for Lists {}
+
+impl Lists {
+    /// Nobody idles. `procs` bounds the Ps, so that nothing grows in a critical section.
+    pub(crate) fn new(procs: usize) -> Lists {
+        Lists {
+            ps: Vec::with_capacity(procs),
+            ms: ptr::null(),
+            watcher: None,
+            orphans: Vec::with_capacity(procs),
+            retired: Vec::with_capacity(procs),
+        }
+    }
+
+    /// Puts back an M that was taken out and still sleeps.
+    pub(crate) fn return_m(&mut self, m: &'static M) {
+        self.push_m(m);
+    }
+
+    fn push_m(&mut self, m: &'static M) {
+        m.idle_link.set(self.ms);
+        self.ms = m;
+    }
+
+    /// Takes an idle M.
+    pub(crate) fn pop_m(&mut self) -> Option<&'static M> {
+        // SAFETY: Ms are never freed.
+        let m = unsafe { self.ms.as_ref() }?;
+        self.ms = m.idle_link.get();
+        Some(m)
+    }
+
+    /// Takes this very M out; false when somebody else has.
+    fn remove_m(&mut self, m: &'static M) -> bool {
+        if ptr::eq(self.ms, m) {
+            return self.pop_m().is_some();
+        }
+        let mut at = self.ms;
+        // SAFETY: Ms are never freed.
+        while let Some(here) = unsafe { at.as_ref() } {
+            if ptr::eq(here.idle_link.get(), m) {
+                here.idle_link.set(m.idle_link.get());
+                        return true;
+            }
+            at = here.idle_link.get();
+        }
+        false
+    }
+
+    /// How many Ps wait for a thread.
+    pub(crate) fn orphans(&self) -> usize {
+        self.orphans.len()
+    }
+
+    /// A P that waits for a thread.
+    pub(crate) fn pop_orphan(&mut self) -> Option<(usize, bool)> {
+        self.orphans.pop()
+    }
+
+    /// Takes an idle P.
+    fn pop_p(&mut self, sched: &'static Scheduler) -> Option<&'static P> {
+        let index = self.ps.pop()?;
+        sched.idle.retract();
+        Some(sched.proc(index))
+    }
+
+    /// Puts a P among the idle ones (I1).
+    pub(crate) fn push_p(&mut self, sched: &'static Scheduler, p: &'static P) {
+        // Release: for the monitor and shutdown, which look at who holds it.
+        p.m.store(ptr::null_mut(), Ordering::Release);
+        self.ps.push(p.index);
+        sched.idle.announce();
+    }
+
+    /// Takes an idle P for an M that asks for one.
+    pub(crate) fn take_p(&mut self, sched: &'static Scheduler) -> Option<&'static P> {
+        self.pop_p(sched)
+    }
+
+    /// Takes idle Ps from `procs` on out of service.
+    pub(crate) fn retire_ps_from(&mut self, sched: &'static Scheduler, procs: usize) {
+        let Lists { ps, retired, .. } = self;
+        ps.retain(|&index| {
+            let stays = index < procs;
+            if !stays {
+                retired.push(index);
+                sched.idle.retract();
+            }
+            stays
+        });
+    }
+
+    /// Takes a P that nobody holds any more out of service; or back among the idle ones, when GOMAXPROCS has
+    /// grown again meanwhile.
+    pub(crate) fn retire_p(&mut self, sched: &'static Scheduler, p: &'static P) {
+        if p.index < sched.procs() {
+            return self.push_p(sched, p);
+        }
+        // Release: nobody holds it.
+        p.m.store(ptr::null_mut(), Ordering::Release);
+        self.retired.push(p.index);
+    }
+
+    /// Puts retired Ps below `procs` into service again.
+    pub(crate) fn revive_ps_below(&mut self, sched: &'static Scheduler, procs: usize) {
+        while let Some(at) = self.retired.iter().position(|&index| index < procs) {
+            let index = self.retired.swap_remove(at);
+            self.push_p(sched, sched.proc(index));
+        }
+    }
+
+    /// Whether every P is idle and none is on its way to a thread.
+    pub(crate) fn all_idle(&self, sched: &Scheduler) -> bool {
+        self.ps.len() == sched.procs() && self.orphans.is_empty()
+    }
+
+    /// Whether somebody sleeps for the clock or the descriptors.
+    pub(crate) fn has_watcher(&self) -> bool {
+        self.watcher.is_some()
+    }
+}
+
+impl Scheduler {
+    /// W2 to W5: call after putting a goroutine where others can find it.
+    #[inline]
+    pub(crate) fn published(&'static self) {
+        if self.idle.published() == crate::idle::Published::Wake {
+            self.wake_searcher();
+        }
+    }
+
+    /// W5.
+    #[cold]
+    fn wake_searcher(&'static self) {
+        let mut lists = self.lists.lock();
+        match lists.pop_p(self) {
+            Some(p) => self.give(&mut lists, p, true),
+            None => {
+                drop(lists);
+                let _ = self.idle.leave_search();
+                return;
+            }
+        }
+        drop(lists);
+        self.wakeups.bump_shared();
+        self.monitor.poke_if_asleep();
+    }
+
+    /// Gives `p` to an M that idles, or has one made.
+    pub(crate) fn give(&'static self, lists: &mut Lists, p: &'static P, searching: bool) {
+        let m = match lists.pop_m() {
+            Some(m) => m,
+            None => match lists.watcher.take() {
+                Some(m) => m,
+                None => {
+                    lists.orphans.push((p.index, searching));
+                    return self.spawner.wake();
+                }
+            },
+        };
+        hand(m, p, searching);
+        self.poke(m);
+    }
+
+    /// Wakes an M wherever it sleeps. The poller's wake is only needed if it may be the watcher.
+    fn poke(&self, m: &M) {
+        m.parker.notify();
+        // SeqCst fence: pairs with the one in `watch`; either the watcher sees `next_p` or this sees it in
+        // the poller.
+        crate::sync::plain::fence(Ordering::SeqCst);
+        // Relaxed: ordered by the fence.
+        if ptr::eq(self.in_poller.load(Ordering::Relaxed), m) {
+            if let Some(driver) = self.config.driver {
+                driver.wake();
+            }
+        }
+    }
+
+    /// A timer was armed for `at` from outside a P: the watcher may have to wake earlier.
+    pub(crate) fn timer_armed(&'static self, at: u64) {
+        // SeqCst fence: pairs with the one in `watch`: either it sees the timer or this sees its deadline.
+        crate::sync::plain::fence(Ordering::SeqCst);
+        // Relaxed: ordered by the fence.
+        if at < self.watch_until.load(Ordering::Relaxed) {
+            self.poke_watcher();
+        }
+        self.monitor.poke_if_asleep();
+    }
+
+    pub(crate) fn poke_watcher(&'static self) {
+        let watcher = self.lists.lock().watcher;
+        if let Some(m) = watcher {
+            self.poke(m);
+        }
+    }
+
+    /// When the first timer of any P is due.
+    pub(crate) fn earliest_timer(&'static self) -> u64 {
+        (0..self.created()).map(|i| self.proc(i).timers.earliest()).min().unwrap_or(clock::NEVER)
+    }
+
+    /// I4: anything to do for an M that has no work of its own?
+    fn work_anywhere(&'static self) -> bool {
+        self.global.len() > 0
+            || (0..self.created()).any(|i| !self.proc(i).ring.is_empty())
+            || self.earliest_timer() <= clock::now()
+    }
+
+    /// Makes ready, on g0 with P `p`, what a timer or a poll found.
+    pub(crate) fn ready_on(&'static self, p: &'static P, waiter: Waiter) {
+        match waiter.kind() {
+            Kind::Goroutine(g) => self.push_local(p, g),
+            // SAFETY: passed on by the one who may ready it.
+            Kind::Thread(_) => unsafe { waiter.ready() },
+        }
+    }
+}
+
+/// Leaves `p` for `m`, which sleeps, to find when it wakes.
+fn hand(m: &'static M, p: &'static P, searching: bool) {
+    // Relaxed: published by `next_p` and the wake.
+    m.wake_searching.store(searching, Ordering::Relaxed);
+    // Release: pairs with Acquire in `adopt`.
+    m.next_p.store(ptr::from_ref(p).cast_mut(), Ordering::Release);
+}
+
+/// Takes what was handed over. Returns whether there was anything.
+fn adopt(m: &'static M) -> bool {
+    // Acquire: pairs with Release in `hand` and in the signal handler.
+    let p = m.next_p.swap(ptr::null_mut(), Ordering::Acquire);
+    // SAFETY: Ps are never freed while Ms live.
+    let Some(p) = (unsafe { p.as_ref() }) else { return false };
+    m.set_p(Some(p));
+    // Relaxed: published with `next_p`.
+    m.searching.set(m.wake_searching.swap(false, Ordering::Relaxed));
+    // Acquire: pairs with Release in the handler (`try_hand_over`).
+    let stopped = m.stopped.swap(ptr::null_mut(), Ordering::Acquire);
+    // SAFETY: Ms are never freed.
+    if let Some(stopped) = unsafe { stopped.as_ref() } {
+        crate::preempt::enqueue_stopped(m, p, stopped);
+    }
+    true
+}
+
+/// Sleeps until somebody hands `m` a P; false when the runtime stops. On g0 of an M that has none.
+pub(crate) fn without_p(m: &'static M) -> bool {
+    let sched = m.sched;
+    let mut lists = sched.lists.lock();
+    if let Some((index, searching)) = lists.pop_orphan() {
+        drop(lists);
+        hand(m, sched.proc(index), searching);
+        return adopt(m);
+    }
+    if sched.is_stopping() {
+        return false;
+    }
+    lists.push_m(m);
+    drop(lists);
+    park(m)
+}
+
+/// I5, and its end.
+fn park(m: &'static M) -> bool {
+    loop {
+        if adopt(m) {
+            return true;
+        }
+        if m.sched.is_stopping() {
+            return false;
+        }
+        m.parker.park();
+    }
+}
+
+/// I1 to I5: `m` has found nothing to do. On return it has a P again, or none and must look once more.
+pub(crate) fn with_p(m: &'static M, p: &'static P) {
+    let sched = m.sched;
+    let mut lists = sched.lists.lock();
+    m.set_p(None);
+    lists.push_p(sched, p); // I1
+    lists.push_m(m);
+    drop(lists);
+    if m.searching.replace(false) {
+        let _ = sched.idle.leave_search(); // I2, S1
+    }
+    sched.idle.announced(); // I3
+    if sched.work_anywhere() {
+        // I4
+        let mut lists = sched.lists.lock();
+        if lists.remove_m(m) {
+            if let Some(p) = lists.pop_p(sched) {
+                drop(lists);
+                m.set_p(Some(p));
+                m.searching.set(sched.idle.try_search(sched.procs()));
+                return;
+            }
+            lists.push_m(m);
+        }
+    }
+    if try_watch(m) {
+        return watch(m);
+    }
+    sched.check_deadlock();
+    park(m);
+}
+
+/// Lays down the P of an M that ends.
+pub(crate) fn lay_down(m: &'static M, p: &'static P) {
+    if m.searching.replace(false) {
+        let _ = m.sched.idle.leave_search();
+    }
+    m.set_p(None);
+    // Release: pairs with Acquire in `Scheduler::stop`.
+    p.m.store(ptr::null_mut(), Ordering::Release);
+}
+
+/// Becomes the watcher, if there is something to watch and nobody does. An M that does not watch makes sure
+/// that the watcher does not oversleep.
+fn try_watch(m: &'static M) -> bool {
+    let sched = m.sched;
+    let waiting = sched.config.driver.is_some_and(|d| d.waiting() > 0);
+    let first = sched.earliest_timer();
+    if !waiting && first == clock::NEVER {
+        return false;
+    }
+    let mut lists = sched.lists.lock();
+    if lists.watcher.is_none() {
+        let mine = lists.remove_m(m);
+        if mine {
+            lists.watcher = Some(m);
+        }
+        return mine;
+    }
+    drop(lists);
+    sched.timer_armed(first);
+    false
+}
+
+/// Sleeps until a descriptor is ready, a timer is due, or somebody needs this M.
+fn watch(m: &'static M) {
+    let sched = m.sched;
+    let mut found: List<G> = List::new();
+    loop {
+        // Relaxed: while it says 0 nobody needs to poke; ordered by the fence below.
+        sched.watch_until.store(0, Ordering::Relaxed);
+        let until = sched.earliest_timer();
+        // Relaxed: as above.
+        sched.watch_until.store(until, Ordering::Relaxed);
+        sched.in_poller.store(ptr::from_ref(m).cast_mut(), Ordering::Relaxed); // Relaxed: as above.
+        // SeqCst fence: pairs with those in `timer_armed` and `poke`: a timer armed since is seen below, or its
+        // owner sees the deadline above; likewise a P handed over.
+        crate::sync::plain::fence(Ordering::SeqCst);
+        // Relaxed: ordered by the fence.
+        let disturbed = !m.next_p.load(Ordering::Relaxed).is_null() || sched.is_stopping();
+        if !disturbed && sched.earliest_timer() >= until {
+            sched.wait_for_events(m, until, &mut found);
+        }
+        // Relaxed: only saves others a needless wake.
+        sched.in_poller.store(ptr::null_mut(), Ordering::Relaxed);
+        if sched.is_stopping() || !found.is_empty() || sched.earliest_timer() <= clock::now() || has_p(m) {
+            break;
+        }
+    }
+    // Relaxed: nobody watches; whoever comes next says until when.
+    sched.watch_until.store(0, Ordering::Relaxed);
+    let mut lists = sched.lists.lock();
+    let free = lists.watcher.is_some_and(|w| ptr::eq(w, m));
+    if free {
+        lists.watcher = None;
+        if sched.is_stopping() {
+            return;
+        }
+        match lists.pop_p(sched) {
+            Some(p) => m.set_p(Some(p)),
+            None => lists.push_m(m),
+        }
+    }
+    drop(lists);
+    // Either it has a P now, or it idles like the others, or somebody has handed it one.
+    if m.p().is_none() {
+        sched.inject_all(&mut found);
+        park(m);
+        return;
+    }
+    sched.monitor.poke_if_asleep();
+    if let Some(p) = m.p() {
+        while let Some(g) = found.pop() {
+            sched.push_local(p, g);
+        }
+        if p.ring.len() > 1 {
+            sched.published();
+        }
+    }
+}
+
+fn has_p(m: &M) -> bool {
+    // Relaxed: `adopt` synchronises.
+    !m.next_p.load(Ordering::Relaxed).is_null()
+}

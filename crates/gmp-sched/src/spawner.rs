@@ -1,0 +1,104 @@
+//! Making threads: on a thread of its own, without a P, where calling malloc cannot stall anybody.
+//!
+//! A new M initialises itself before it holds a P, for the same reason.
+
+use std::io;
+use std::thread;
+
+use gmp_context::guard::SignalStack;
+
+use crate::current;
+use crate::driver::MHandle;
+use crate::fatal;
+use crate::m::M;
+use crate::parker::Parker;
+use crate::run;
+use crate::scheduler::Scheduler;
+use crate::sync::plain::{AtomicUsize, Ordering};
+
+/// Stack of an M's own thread: g0 searches and polls, nothing deep runs on it.
+const G0_STACK: usize = 256 << 10;
+
+/// What others see of the thread that makes threads.
+#[derive(Debug)]
+pub(crate) struct Spawner {
+    parker: Parker,
+    /// Idle Ms that the monitor would like to have.
+    spares: AtomicUsize,
+}
+
+impl Spawner {
+    /// Not started.
+    pub(crate) fn new() -> Spawner {
+        Spawner { parker: Parker::new(), spares: AtomicUsize::new(0) }
+    }
+
+    /// Ends its sleep: there is a P without a thread, or the runtime stops.
+    pub(crate) fn wake(&self) {
+        self.parker.notify();
+    }
+
+    /// Asks for one more idle M.
+    pub(crate) fn want_spare(&self) {
+        self.spares.store(1, Ordering::Relaxed); // Relaxed: published by the wake.
+        self.wake();
+    }
+}
+
+/// The spawner's thread.
+pub(crate) fn main(sched: &'static Scheduler) {
+    while !sched.is_stopping() {
+        // Relaxed: published by the wake.
+        let mut wanted = sched.spawner.spares.swap(0, Ordering::Relaxed);
+        wanted = wanted.max(sched.lists.lock().orphans());
+        for _ in 0..wanted {
+            if let Err(e) = start_m(sched) {
+                // Work goes on with the threads there are; the next request tries again.
+                fatal::write("gmp: cannot start a thread (RLIMIT_NPROC, pids.max or memory?): ");
+                fatal::write(&e.to_string());
+                fatal::write("\n");
+            }
+        }
+        sched.spawner.parker.park();
+    }
+}
+
+/// Starts one more M. It takes a P that waits for a thread, or idles.
+///
+/// # Errors
+///
+/// What the system says when it cannot make a thread.
+pub(crate) fn start_m(sched: &'static Scheduler) -> io::Result<()> {
+    // Relaxed: a number.
+    let id = sched.threads.fetch_add(1, Ordering::Relaxed);
+    if id >= sched.config.max_threads {
+        fatal::abort("thread limit reached: too many goroutines block their threads at once; raise max_threads");
+    }
+    let m = M::new(id, sched);
+    let spawned = thread::Builder::new().name(format!("gmp-m{id}")).stack_size(G0_STACK).spawn(move || sched.counted(|| m_main(m)));
+    if let Err(e) = spawned {
+        sched.threads.fetch_sub(1, Ordering::Relaxed); // Relaxed: a number.
+        return Err(e);
+    }
+    Ok(())
+}
+
+/// The thread of an M.
+fn m_main(m: &'static M) {
+    let sched = m.sched;
+    // Without a signal stack of its own the thread works, but cannot report an overflow.
+    let signal_stack = SignalStack::install();
+    current::set_m(Some(m));
+    let token = sched.config.preempt.and_then(|p| p.attach(MHandle(m)).ok());
+    if let Some(token) = token {
+        // Release: pairs with Acquire in `Scheduler::signal`.
+        m.token.store(token, Ordering::Release);
+    }
+    run::schedule(m);
+    if let (Some(preempt), Some(token)) = (sched.config.preempt, token) {
+        m.token.store(std::ptr::null_mut(), Ordering::Release); // Release: as above.
+        preempt.detach(token);
+    }
+    current::set_m(None);
+    drop(signal_stack);
+}

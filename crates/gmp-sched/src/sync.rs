@@ -1,0 +1,50 @@
+//! The concurrency primitives of this crate: std's, or loom's under `--cfg loom`.
+//!
+//! Protocols that are model-checked take their atomics from here, so that the text that is checked is
+//! the text that runs. Statics, and code that switches stacks, cannot run under loom and take [`plain`].
+//! [`mutant`] lets a gate break one named step of a protocol and see that its model notices.
+
+#[cfg(not(loom))]
+mod imp {
+    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+    /// Runs a model once, on plain threads.
+    #[cfg(test)]
+    pub(crate) fn model(body: impl Fn() + Sync + Send + 'static) {
+        body();
+    }
+
+    #[cfg(test)]
+    pub(crate) use std::thread;
+}
+
+#[cfg(loom)]
+mod imp {
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+    /// Runs a model through every interleaving that loom explores.
+    #[cfg(test)]
+    pub(crate) fn model(body: impl Fn() + Sync + Send + 'static) {
+        loom::model(body);
+    }
+
+    #[cfg(test)]
+    pub(crate) use loom::thread;
+}
+
+pub(crate) use imp::*;
+
+/// std's own types, for statics and for what loom does not model.
+pub(crate) mod plain {
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence, fence,
+    };
+}
+
+/// Whether the build was asked, by `--cfg gmp_mutant="name"`, to break the step called `name`.
+macro_rules! mutant {
+    ($name:literal) => {
+        cfg!(gmp_mutant = $name)
+    };
+}
+pub(crate) use mutant;

@@ -1,0 +1,64 @@
+//! Linux: futex, `sched_yield`, and `/proc/self` for what only the kernel knows.
+
+use std::time::Duration;
+
+use crate::sync::plain::AtomicU32;
+
+/// Sleeps while `*word == expected`, at most `timeout`. Async-signal-safe; errno is not kept.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
+    let spec = timeout.map(|t| libc::timespec {
+        tv_sec: libc::time_t::try_from(t.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: t.subsec_nanos().into(),
+    });
+    let spec_ptr = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: FUTEX_WAIT reads the word and the timespec, both alive for the call; any result is handled
+    // by the caller's loop.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            expected,
+            spec_ptr,
+        );
+    }
+}
+
+/// Wakes one sleeper on `word`, whose memory may be gone. Async-signal-safe.
+pub(crate) fn futex_wake(word: *const AtomicU32) {
+    // SAFETY: FUTEX_WAKE never reads the word; the address is a key.
+    unsafe {
+        libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1);
+    }
+}
+
+/// Lets the kernel run another thread on this CPU.
+pub(crate) fn cpu_yield() {
+    // SAFETY: no arguments, no failure.
+    unsafe {
+        libc::sched_yield();
+    }
+}
+
+/// Sleeps for the shortest while that lets a descheduled lock holder run: 50 µs.
+pub(crate) fn nap() {
+    let spec = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
+    // SAFETY: the timespec is valid; the remainder is not asked for.
+    unsafe {
+        libc::nanosleep(&raw const spec, std::ptr::null_mut());
+    }
+}
+
+/// Asks the kernel to wake this thread on time, to the nanosecond, instead of 50 µs late.
+pub(crate) fn precise_timers() {
+    // SAFETY: PR_SET_TIMERSLACK takes one integer and concerns the calling thread only.
+    unsafe {
+        libc::prctl(libc::PR_SET_TIMERSLACK, 1);
+    }
+}
+
+/// How many threads the process has; `None` when the kernel does not say.
+pub(crate) fn thread_count() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|l| l.strip_prefix("Threads:"))?.trim().parse().ok()
+}
