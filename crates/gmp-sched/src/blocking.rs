@@ -56,7 +56,12 @@ impl Drop for Section {
         let kept = self
             .p
             .lease
-            .compare_exchange(self.lease, self.lease & !TAKEABLE, Ordering::AcqRel, Ordering::Relaxed)
+            .compare_exchange(
+                self.lease,
+                self.lease & !TAKEABLE,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            )
             .is_ok();
         if kept {
             self.m.set_p(Some(self.p));

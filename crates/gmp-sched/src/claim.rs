@@ -17,7 +17,10 @@ impl Claim {
     pub const TIMED_OUT: usize = usize::MAX;
 
     /// An open claim.
-    #[expect(clippy::new_without_default, reason = "a claim belongs to one wait; a default invites sharing")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a claim belongs to one wait; a default invites sharing"
+    )]
     pub fn new() -> Claim {
         Claim(AtomicUsize::new(Claim::OPEN))
     }

@@ -56,16 +56,18 @@ pub fn spawn_at(deadline: Instant, f: impl FnOnce() + Send + 'static) -> Delayed
         f();
     };
     // SAFETY: `'static` and `Send`.
-    let unstarted = match unsafe { Unstarted::new(sched, Options::default(), Location::caller(), body) } {
-        Ok(u) => u,
-        Err(e) => panic!("cannot prepare a goroutine: {e}"),
-    };
+    let unstarted =
+        match unsafe { Unstarted::new(sched, Options::default(), Location::caller(), body) } {
+            Ok(u) => u,
+            Err(e) => panic!("cannot prepare a goroutine: {e}"),
+        };
     let g = unstarted.g;
     // SAFETY: in no queue yet. Nobody joins it: the scheduler's reference is the only one.
     // Relaxed: not shared yet; arming publishes it.
     unsafe { g.as_ref() }.refs.store(1, Ordering::Relaxed);
     let timers = sched.timers_here();
-    let (armed, heap) = timers.arm(clock::from_instant(deadline), start, g.as_ptr().cast_const().cast());
+    let (armed, heap) =
+        timers.arm(clock::from_instant(deadline), start, g.as_ptr().cast_const().cast());
     // Under the heap's lock, so that it is there before the timer can fire.
     *shared.pending.lock() = Some(Pending { armed, g });
     drop(heap);

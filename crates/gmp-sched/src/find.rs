@@ -113,7 +113,9 @@ fn local(p: &'static P) -> Option<NonNull<G>> {
 fn global(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let sched = m.sched;
     let waiting = sched.global.len();
-    let mut batch = sched.global.take((waiting / sched.procs() + 1).min(crate::queue::local::CAPACITY as usize / 2));
+    let mut batch = sched
+        .global
+        .take((waiting / sched.procs() + 1).min(crate::queue::local::CAPACITY as usize / 2));
     p.counters.from_global.add(batch.len() as u64);
     let first = batch.pop()?;
     while let Some(g) = batch.pop() {

@@ -208,7 +208,9 @@ impl Current {
     pub fn stack_remaining(&self) -> usize {
         let here = 0u8;
         let limit = self.header().stack.take();
-        let left = limit.as_ref().map_or(0, |s| ptr::from_ref(&here).addr().saturating_sub(s.limit().addr().get()));
+        let left = limit
+            .as_ref()
+            .map_or(0, |s| ptr::from_ref(&here).addr().saturating_sub(s.limit().addr().get()));
         self.header().stack.set(limit);
         left
     }

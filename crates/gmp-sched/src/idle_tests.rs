@@ -33,7 +33,10 @@ impl Model {
     fn take(&self) -> bool {
         let seen = self.work.load(Ordering::Relaxed);
         let took = seen > 0
-            && self.work.compare_exchange(seen, seen - 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            && self
+                .work
+                .compare_exchange(seen, seen - 1, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
         if took {
             self.taken.fetch_add(1, Ordering::Relaxed);
         }
@@ -84,7 +87,10 @@ fn model_a_leaving_searcher_is_not_trusted_in_vain() {
         };
         let asleep = m.go_idle(true);
         worker.join().expect("worker");
-        assert!(!asleep || m.woken.load(Ordering::Relaxed) == 1, "trusted a searcher that went to sleep");
+        assert!(
+            !asleep || m.woken.load(Ordering::Relaxed) == 1,
+            "trusted a searcher that went to sleep"
+        );
     });
 }
 
@@ -110,6 +116,9 @@ fn model_a_satisfied_searcher_passes_the_search_on() {
         worker.join().expect("worker");
         let left = m.work.load(Ordering::Relaxed);
         assert_eq!(left, 1);
-        assert!(m.woken.load(Ordering::Relaxed) >= 1, "one piece of work, a sleeping M, and nobody woken");
+        assert!(
+            m.woken.load(Ordering::Relaxed) >= 1,
+            "one piece of work, a sleeping M, and nobody woken"
+        );
     });
 }

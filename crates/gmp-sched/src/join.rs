@@ -64,7 +64,8 @@ impl JoinWord {
 
     /// Marks it as happened.
     pub(crate) fn finish(&self) -> Finish {
-        let order = if mutant!("join_finish_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order =
+            if mutant!("join_finish_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // Release: pairs with Acquire in `is_done` and `wait` (J2); Acquire: pairs with Release in `wait` (J1).
         match self.0.swap(DONE, order) {
             OPEN => Finish::Nobody,

@@ -38,43 +38,43 @@
 //! Limits: one runtime at a time per process; Linux on x86_64 and aarch64 first, other Unix systems with a
 //! slower parker. No I/O (see [`Driver`]) and no preemption (see [`Preempt`]) of its own.
 
-mod run;
-mod find;
-mod idle;
-mod queue;
-mod park;
-mod sleep;
-mod steal;
+mod arena;
 mod blocking;
-mod preempt;
-mod monitor;
-mod timers;
-mod task;
+mod claim;
+mod clock;
+mod config;
+mod critical;
+mod current;
 mod delayed;
+mod driver;
+mod fatal;
+mod find;
+mod g;
+mod idle;
+mod join;
+mod lock;
+mod m;
+mod metrics;
+mod monitor;
+mod p;
+mod park;
+mod parker;
+mod preempt;
+mod queue;
+mod rng;
+mod run;
 mod runtime;
 mod scheduler;
-mod config;
-mod driver;
-mod g;
-mod p;
-mod m;
-mod current;
-mod wait;
-mod claim;
-mod join;
-mod critical;
-mod lock;
-mod parker;
+mod sleep;
 mod spawner;
-mod metrics;
-mod clock;
-mod rng;
-mod arena;
-mod fatal;
+mod steal;
 mod sync;
 mod sys;
+mod task;
 #[cfg(test)]
 mod testing;
+mod timers;
+mod wait;
 pub use blocking::blocking;
 pub use claim::Claim;
 pub use config::{Config, MAX_PROCS};
@@ -88,7 +88,8 @@ pub use park::{checkpoint, park, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{
-    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running, set_gomaxprocs,
+    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running,
+    set_gomaxprocs,
 };
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
 pub use wait::{WaitReason, Waiter};

@@ -137,7 +137,14 @@ fn rescue(sched: &'static Scheduler, now: u64) {
 }
 
 /// Looks at one P; returns when to look again.
-fn look(sched: &'static Scheduler, p: &'static P, seen: &mut Seen, now: u64, missed: bool, urgent: bool) -> u64 {
+fn look(
+    sched: &'static Scheduler,
+    p: &'static P,
+    seen: &mut Seen,
+    now: u64,
+    missed: bool,
+    urgent: bool,
+) -> u64 {
     // Acquire: pairs with Release in `M::set_p`.
     // SAFETY: Ms are never freed.
     let m = unsafe { p.m.load(Ordering::Acquire).as_ref() };
@@ -179,7 +186,13 @@ fn look(sched: &'static Scheduler, p: &'static P, seen: &mut Seen, now: u64, mis
 }
 
 /// A P whose holder is in a blocking section.
-fn look_blocked(sched: &'static Scheduler, p: &'static P, seen: &Seen, now: u64, missed: bool) -> u64 {
+fn look_blocked(
+    sched: &'static Scheduler,
+    p: &'static P,
+    seen: &Seen,
+    now: u64,
+    missed: bool,
+) -> u64 {
     let blocked = now - seen.lease_since;
     let wanted = missed || p.has_work() || p.timers.earliest() <= now;
     if blocked < if wanted { BLOCKED_FOR } else { BLOCKED_AND_UNMISSED } {

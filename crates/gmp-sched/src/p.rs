@@ -169,7 +169,12 @@ impl P {
     pub(crate) fn cache_stack(&self, stack: Stack) -> Option<Stack> {
         let mut stacks = self.stacks.take();
         let full = stacks.len() == stacks.capacity();
-        let over = if full { Some(stack) } else { stacks.push(stack); None };
+        let over = if full {
+            Some(stack)
+        } else {
+            stacks.push(stack);
+            None
+        };
         self.stacks.set(stacks);
         over
     }

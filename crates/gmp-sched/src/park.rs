@@ -134,7 +134,9 @@ unsafe fn park_with_timer<C: FnOnce()>(
 #[inline]
 fn enter() -> &'static M {
     let section = critical();
-    let Some(m) = section.m() else { crate::fatal::abort("a goroutine parks outside the runtime's threads") };
+    let Some(m) = section.m() else {
+        crate::fatal::abort("a goroutine parks outside the runtime's threads")
+    };
     std::mem::forget(section);
     m
 }
@@ -174,11 +176,18 @@ pub(crate) unsafe fn park_goroutine<C: FnOnce()>(g: NonNull<G>, reason: WaitReas
 ///
 /// See [`park`]; the caller has opened a critical section on `m`, which is closed here.
 #[inline]
-unsafe fn leave_for_another<C: FnOnce()>(m: &'static M, g: NonNull<G>, reason: WaitReason, commit: C) {
+unsafe fn leave_for_another<C: FnOnce()>(
+    m: &'static M,
+    g: NonNull<G>,
+    reason: WaitReason,
+    commit: C,
+) {
     // SAFETY: the caller's own header.
     let header = unsafe { g.as_ref() };
     if header.forbid_park.get() != 0 {
-        crate::fatal::abort("parked while `forbid_park` was in force: something waits while a thread-local is borrowed");
+        crate::fatal::abort(
+            "parked while `forbid_park` was in force: something waits while a thread-local is borrowed",
+        );
     }
     header.set_reason(reason);
     if let Some(p) = m.p() {
@@ -234,7 +243,10 @@ pub fn yield_now() {
     }
     let Some(p) = m.p() else { return };
     // Relaxed: hints; missing something means that it runs a call later.
-    if p.ring.is_empty() && !p.preempt.load(Ordering::Relaxed) && p.next.load(Ordering::Relaxed).is_null() {
+    if p.ring.is_empty()
+        && !p.preempt.load(Ordering::Relaxed)
+        && p.next.load(Ordering::Relaxed).is_null()
+    {
         let d = p.dispatches.get().wrapping_add(1);
         p.dispatches.set(d);
         p.begin_slice();

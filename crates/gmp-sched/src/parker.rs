@@ -41,12 +41,19 @@ impl Parker {
 
     fn wait(&self, timeout: Option<Duration>) -> bool {
         // Acquire: pairs with Release in `unpark`; what the waker wrote before is visible after.
-        if self.state.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+        if self
+            .state
+            .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+        {
             return true;
         }
-        let deadline = timeout.map(|t| crate::clock::now().saturating_add(u64::try_from(t.as_nanos()).unwrap_or(u64::MAX)));
+        let deadline = timeout.map(|t| {
+            crate::clock::now().saturating_add(u64::try_from(t.as_nanos()).unwrap_or(u64::MAX))
+        });
         // Relaxed: announces nothing but itself; the RMW order of the word settles who came first.
-        if self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        if self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
             // Acquire: as above; the word can only have become NOTIFIED.
             self.state.swap(EMPTY, Ordering::Acquire);
             return true;

@@ -110,7 +110,9 @@ pub(crate) unsafe fn switch_away(m: &'static M, commit: Commit, arg: *mut ()) ->
 /// The context of this M's g0.
 fn to_g0(m: &M) -> Context {
     m.set_g(None);
-    m.g0.take().unwrap_or_else(|| crate::fatal::abort("a goroutine runs on an M that has no scheduler stack"))
+    m.g0.take().unwrap_or_else(|| {
+        crate::fatal::abort("a goroutine runs on an M that has no scheduler stack")
+    })
 }
 
 /// The next goroutine of this P, if nothing needs g0's attention.
@@ -140,7 +142,12 @@ fn pick(p: &'static P, m: &M) -> Option<(NonNull<G>, Context)> {
 }
 
 /// A stack's life: runs one goroutine after the other, as long as the next one has not begun elsewhere.
-unsafe extern "C" fn goroutine_main(leaving: Context, commit: Commit, arg: *mut (), word: *mut ()) -> ! {
+unsafe extern "C" fn goroutine_main(
+    leaving: Context,
+    commit: Commit,
+    arg: *mut (),
+    word: *mut (),
+) -> ! {
     // SAFETY: what `switch` passed; the entry runs it first.
     unsafe { commit(leaving, arg) };
     // SAFETY: every switch passes the M that performs it.
@@ -182,7 +189,8 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
     let d = p.dispatches.get().wrapping_add(1);
     p.dispatches.set(d);
     // Relaxed: asked by the monitor; seen soon enough.
-    let attention = d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping();
+    let attention =
+        d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping();
     let next = if attention { None } else { p.take_next().or_else(|| p.pop()) };
     let Some(g) = next else {
         m.dying.set(Some(stack));

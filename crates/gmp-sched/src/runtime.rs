@@ -56,10 +56,15 @@ pub fn goexit() -> ! {
 /// content, and no function that uses the same thread-local before and after. `docs/contract.md` has examples.
 pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
     static TURN: Mutex<()> = Mutex::new(());
-    assert!(Current::get().is_none(), "gmp::run was called from a goroutine: goroutines are started with gmp::go");
+    assert!(
+        Current::get().is_none(),
+        "gmp::run was called from a goroutine: goroutines are started with gmp::go"
+    );
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
     if gmp_context::shadow_stack_active() {
-        panic!("gmp cannot switch stacks while the CPU's shadow stack is on: start with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+        panic!(
+            "gmp cannot switch stacks while the CPU's shadow stack is on: start with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off"
+        );
     }
     if let Err(e) = gmp_context::guard::install() {
         panic!("cannot install the handler that reports stack overflows: {e}");
@@ -70,7 +75,8 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
     };
     start_threads(sched);
     Scheduler::set_running(Some(sched));
-    let options = Options { name: Some("main".into()), stack_size: Some(sched.config.main_stack_size) };
+    let options =
+        Options { name: Some("main".into()), stack_size: Some(sched.config.main_stack_size) };
     // SAFETY: joined below, before anything that `f` borrows can end; `f` is `Send`, and its result is handed
     // to this thread by the join.
     let main = match unsafe { task::spawn_unchecked(options, || main_goroutine(sched, f)) } {
@@ -104,7 +110,10 @@ fn main_goroutine<T>(sched: &'static Scheduler, f: impl FnOnce() -> T) -> T {
 
 fn start_threads(sched: &'static Scheduler) {
     let service = |name: &str, body: fn(&'static Scheduler)| {
-        thread::Builder::new().name(name.into()).stack_size(256 << 10).spawn(move || sched.counted(|| body(sched)))
+        thread::Builder::new()
+            .name(name.into())
+            .stack_size(256 << 10)
+            .spawn(move || sched.counted(|| body(sched)))
     };
     // One M more than Ps: a spare must be at hand when the first goroutine is to be stopped.
     let started = service("gmp-monitor", monitor::run)

@@ -13,6 +13,7 @@ use gmp_context::StackPool;
 use crate::blocking;
 use crate::clock;
 use crate::config::{Config, MAX_PROCS};
+use crate::critical::critical;
 use crate::fatal;
 use crate::g::{G, GoId};
 use crate::idle::Idle;
@@ -26,11 +27,10 @@ use crate::queue::list::List;
 use crate::sleep::Lists;
 use crate::spawner::Spawner;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use crate::timers::Timers;
-use crate::wait::{Kind, Waiter};
-use crate::critical::critical;
 use crate::sys;
 use crate::task;
+use crate::timers::Timers;
+use crate::wait::{Kind, Waiter};
 
 /// Smallest reserve: below it a panic's message does not fit.
 const SMALLEST_STACK: usize = 16 << 10;
@@ -192,7 +192,7 @@ impl Scheduler {
 
     fn create_procs(&'static self, procs: usize) -> io::Result<()> {
         for index in self.created()..procs {
-            self.stacks.reserve(self.config.stack_size, crate::p::STACK_CACHE + 1)?;
+            self.reserve_stacks(self.config.stack_size, crate::p::STACK_CACHE + 1)?;
             let p = self.ps[index].get_or_init(|| Box::new(P::new(index)));
             // Release: pairs with Acquire in `created`.
             self.created.store(index + 1, Ordering::Release);
@@ -205,7 +205,8 @@ impl Scheduler {
     pub(crate) fn set_procs(&'static self, procs: usize) -> usize {
         static CHANGE: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let procs = procs.clamp(1, MAX_PROCS);
-        let _one_at_a_time = blocking::blocking(|| CHANGE.lock().unwrap_or_else(|e| e.into_inner()));
+        let _one_at_a_time =
+            blocking::blocking(|| CHANGE.lock().unwrap_or_else(|e| e.into_inner()));
         // Before anybody can look for them by number.
         if let Err(e) = self.create_procs(procs) {
             panic!("cannot add processors: {e}");
@@ -283,7 +284,11 @@ impl Scheduler {
     }
 
     /// Memory, number and parent for a new task, and a stack reserved. Not in critical sections.
-    pub(crate) fn reserve_task(&'static self, stack_size: usize, size: usize) -> io::Result<(NonNull<u8>, GoId, GoId)> {
+    pub(crate) fn reserve_task(
+        &'static self,
+        stack_size: usize,
+        size: usize,
+    ) -> io::Result<(NonNull<u8>, GoId, GoId)> {
         let default = stack_size == self.config.stack_size;
         loop {
             let section = critical();
@@ -294,14 +299,14 @@ impl Scheduler {
             });
             let Some(p) = m.filter(|m| ptr::eq(m.sched, self)).and_then(M::p) else {
                 drop(section);
-                self.stacks.reserve(stack_size, 1)?;
+                self.reserve_stacks(stack_size, 1)?;
                 // Relaxed: a number.
                 let id = self.next_id.fetch_add(1, Ordering::Relaxed);
                 return Ok((task::allocate_fresh(size), GoId(id), parent));
             };
             if default && p.credits.get() == 0 {
                 drop(section);
-                self.stacks.reserve(stack_size, CREDIT_BATCH)?;
+                self.reserve_stacks(stack_size, CREDIT_BATCH)?;
                 self.add_credits(stack_size, CREDIT_BATCH);
                 continue;
             }
@@ -310,7 +315,9 @@ impl Scheduler {
             }
             let (next, end) = p.ids.get();
             // Relaxed: a number.
-            let (id, end) = if next < end { (next, end) } else {
+            let (id, end) = if next < end {
+                (next, end)
+            } else {
                 let first = self.next_id.fetch_add(ID_BATCH, Ordering::Relaxed);
                 (first, first + ID_BATCH)
             };
@@ -318,10 +325,18 @@ impl Scheduler {
             let cached = p.dead.take(size);
             drop(section);
             if !default {
-                self.stacks.reserve(stack_size, 1)?;
+                self.reserve_stacks(stack_size, 1)?;
             }
             return Ok((cached.unwrap_or_else(|| task::allocate_fresh(size)), GoId(id), parent));
         }
+    }
+
+    /// Reserves stacks in the pool, whose lock is held in a critical section like every other.
+    fn reserve_stacks(&self, size: usize, n: usize) -> io::Result<()> {
+        let section = critical();
+        let reserved = self.stacks.try_reserve(size, n);
+        drop(section);
+        Ok(reserved?)
     }
 
     /// A goroutine has ended on `p`, which the calling M holds: another one may have its stack.
@@ -371,9 +386,11 @@ impl Scheduler {
     /// Whether an idle M ought to watch the clock or the descriptors, and none does.
     pub(crate) fn nobody_watches(&'static self) -> bool {
         // Relaxed: a hint; looked at again a millisecond later.
-        let unwatched = self.watch_until.load(Ordering::Relaxed) == 0 && !self.polling.load(Ordering::Relaxed);
+        let unwatched =
+            self.watch_until.load(Ordering::Relaxed) == 0 && !self.polling.load(Ordering::Relaxed);
         unwatched
-            && (self.config.driver.is_some_and(|d| d.waiting() > 0) || self.earliest_timer() != clock::NEVER)
+            && (self.config.driver.is_some_and(|d| d.waiting() > 0)
+                || self.earliest_timer() != clock::NEVER)
     }
 
     /// Readiness that is there already, unless nobody waits for any or somebody else polls.
@@ -420,7 +437,8 @@ impl Scheduler {
     /// Goroutines that have not ended.
     pub(crate) fn goroutines(&'static self) -> usize {
         let all = self.totals();
-        usize::try_from((all.spawned + self.spawned_elsewhere.get()).saturating_sub(all.finished)).unwrap_or(0)
+        usize::try_from((all.spawned + self.spawned_elsewhere.get()).saturating_sub(all.finished))
+            .unwrap_or(0)
     }
 
     fn totals(&'static self) -> crate::metrics::ProcMetrics {
@@ -431,7 +449,9 @@ impl Scheduler {
 
     /// All figures. Allocates.
     pub(crate) fn metrics(&'static self) -> Metrics {
+        let section = critical();
         let stacks = self.stacks.stats();
+        drop(section);
         Metrics {
             total: self.totals(),
             procs: (0..self.created()).map(|i| self.proc(i).counters.snapshot()).collect(),

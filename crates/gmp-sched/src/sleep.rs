@@ -71,7 +71,7 @@ impl Lists {
         while let Some(here) = unsafe { at.as_ref() } {
             if ptr::eq(here.idle_link.get(), m) {
                 here.idle_link.set(m.idle_link.get());
-                        return true;
+                return true;
             }
             at = here.idle_link.get();
         }
@@ -388,7 +388,11 @@ fn watch(m: &'static M) {
         }
         // Relaxed: only saves others a needless wake.
         sched.in_poller.store(ptr::null_mut(), Ordering::Relaxed);
-        if sched.is_stopping() || !found.is_empty() || sched.earliest_timer() <= clock::now() || has_p(m) {
+        if sched.is_stopping()
+            || !found.is_empty()
+            || sched.earliest_timer() <= clock::now()
+            || has_p(m)
+        {
             break;
         }
     }

@@ -72,10 +72,15 @@ pub(crate) fn start_m(sched: &'static Scheduler) -> io::Result<()> {
     // Relaxed: a number.
     let id = sched.threads.fetch_add(1, Ordering::Relaxed);
     if id >= sched.config.max_threads {
-        fatal::abort("thread limit reached: too many goroutines block their threads at once; raise max_threads");
+        fatal::abort(
+            "thread limit reached: too many goroutines block their threads at once; raise max_threads",
+        );
     }
     let m = M::new(id, sched);
-    let spawned = thread::Builder::new().name(format!("gmp-m{id}")).stack_size(G0_STACK).spawn(move || sched.counted(|| m_main(m)));
+    let spawned = thread::Builder::new()
+        .name(format!("gmp-m{id}"))
+        .stack_size(G0_STACK)
+        .spawn(move || sched.counted(|| m_main(m)));
     if let Err(e) = spawned {
         sched.threads.fetch_sub(1, Ordering::Relaxed); // Relaxed: a number.
         return Err(e);

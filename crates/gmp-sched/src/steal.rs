@@ -32,7 +32,8 @@ pub(crate) fn steal(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
         m.searching.set(true);
     }
     let start = m.random() as usize % procs;
-    let victims = || (0..procs).map(|i| sched.proc((start + i) % procs)).filter(|v| v.index != p.index);
+    let victims =
+        || (0..procs).map(|i| sched.proc((start + i) % procs)).filter(|v| v.index != p.index);
     victims().find_map(|v| rob(m, p, v)).or_else(|| victims().find_map(|v| take_stranded(p, v)))
 }
 

@@ -128,7 +128,9 @@ impl Cache {
 fn trim() {
     loop {
         let section = critical();
-        let Some((memory, size)) = section.m().and_then(M::p).and_then(|p| p.dead.excess()) else { return };
+        let Some((memory, size)) = section.m().and_then(M::p).and_then(|p| p.dead.excess()) else {
+            return;
+        };
         drop(section);
         // SAFETY: allocated with this layout; taken out of the cache, so nobody else has it.
         unsafe { alloc::dealloc(memory.as_ptr(), layout(size)) };
@@ -301,7 +303,9 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
         unsafe { waiter_of(waiter).ready() };
     }
     let mut m = open_section();
-    let Some(stack) = header.stack.take() else { crate::fatal::abort("a goroutine ended without a stack") };
+    let Some(stack) = header.stack.take() else {
+        crate::fatal::abort("a goroutine ended without a stack")
+    };
     // AcqRel: pairs with the other party's decrement; the last one sees what the other did.
     let last = header.refs.fetch_sub(1, Ordering::AcqRel) == 1;
     let (stack, size) = if last {
@@ -310,7 +314,9 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
         // SAFETY: the last reference is gone; the memory is still this goroutine's.
         unsafe { drop_content(g) };
         m = open_section();
-        let Some(stack) = header.stack.take() else { crate::fatal::abort("a goroutine lost its stack") };
+        let Some(stack) = header.stack.take() else {
+            crate::fatal::abort("a goroutine lost its stack")
+        };
         (stack, Some(header.vtable.size))
     } else {
         (stack, None)
@@ -330,7 +336,9 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
 /// Opens a critical section that outlives this call.
 fn open_section() -> &'static M {
     let section = critical();
-    let Some(m) = section.m() else { crate::fatal::abort("a goroutine ended outside the runtime's threads") };
+    let Some(m) = section.m() else {
+        crate::fatal::abort("a goroutine ended outside the runtime's threads")
+    };
     std::mem::forget(section);
     m
 }

@@ -89,7 +89,11 @@ const ARITY: usize = 4;
 impl Timers {
     /// No timers.
     pub(crate) fn new() -> Timers {
-        Timers { heap: Lock::new(MapVec::new()), earliest: AtomicU64::new(NEVER), leftovers: AtomicU64::new(0) }
+        Timers {
+            heap: Lock::new(MapVec::new()),
+            earliest: AtomicU64::new(NEVER),
+            leftovers: AtomicU64::new(0),
+        }
     }
 
     /// When the first is due, as far as is known without the lock.
@@ -102,7 +106,12 @@ impl Timers {
     /// Arms a node for `when` and returns with the heap still locked: it cannot fire before the caller
     /// drops the guard (from the successor's stack, when the caller is wholly saved). `context` must stay
     /// valid until the timer has fired or been cancelled.
-    pub(crate) fn arm(&'static self, when: u64, fire: Fire, context: *const ()) -> (Armed, Locked<'static>) {
+    pub(crate) fn arm(
+        &'static self,
+        when: u64,
+        fire: Fire,
+        context: *const (),
+    ) -> (Armed, Locked<'static>) {
         let node = Node::take();
         node.fire.set(fire);
         node.context.set(context);
@@ -228,7 +237,9 @@ impl Node {
     /// Claims the use `armed` for firing (T2).
     fn claim(&self, armed: u64) -> bool {
         // Acquire: pairs with Release in `arm` (T1).
-        self.state.compare_exchange(armed, armed & !PHASE | FIRING, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.state
+            .compare_exchange(armed, armed & !PHASE | FIRING, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Calls what a claimed node is for, ends the use, then readies the waiter.
@@ -258,7 +269,12 @@ impl Node {
             // SAFETY: inside the mapping just made.
             let place = unsafe { base.add(i) };
             let link = Cell::new(free.0);
-            let node = Node { state: AtomicU64::new(IDLE), fire: Cell::new(never_fires), context: Cell::new(ptr::null()), link };
+            let node = Node {
+                state: AtomicU64::new(IDLE),
+                fire: Cell::new(never_fires),
+                context: Cell::new(ptr::null()),
+                link,
+            };
             // SAFETY: in bounds, aligned (page-aligned base), nobody else has it.
             unsafe { place.write(node) };
             free.0 = place.as_ptr();

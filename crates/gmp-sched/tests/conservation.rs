@@ -11,7 +11,9 @@ use gmp_sched::{num_goroutine, yield_now};
 #[test]
 fn results_come_back_from_any_number_of_processors() {
     for procs in [1, 2, 3, 8] {
-        let sum = on(procs, || (0..1_000u64).map(|i| go(move || i)).map(|h| h.join().unwrap()).sum::<u64>());
+        let sum = on(procs, || {
+            (0..1_000u64).map(|i| go(move || i)).map(|h| h.join().unwrap()).sum::<u64>()
+        });
         assert_eq!(sum, 499_500, "{procs} processors");
     }
 }

@@ -90,7 +90,8 @@ impl<T> Ring<T> {
         // Acquire: pairs with the AcqRel of other takers' CAS; see `len` for the order of the two loads.
         let mut head = self.head.load(Ordering::Acquire);
         loop {
-            let order = if mutant!("ring_tail_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+            let order =
+                if mutant!("ring_tail_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
             // Acquire: pairs with Release in `Owner::push` (L1); the slots up to `tail` are written.
             let len = self.tail.load(order).wrapping_sub(head);
             // Beyond the capacity the two loads do not belong together: `tail` is from before `head` moved past
@@ -111,7 +112,12 @@ impl<T> Ring<T> {
             }
             // Release: the copies above are done before the owner sees the slots free (L3).
             // Acquire: for the next turn, as above.
-            match self.head.compare_exchange(head, head.wrapping_add(n), Ordering::AcqRel, Ordering::Acquire) {
+            match self.head.compare_exchange(
+                head,
+                head.wrapping_add(n),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
                 Ok(_) => {
                     batch.1 = n as usize;
                     return n as usize;
@@ -136,7 +142,8 @@ impl<T> Owner<'_, T> {
         }
         // Relaxed: published by the store of `tail`.
         ring.slot(tail).store(item.as_ptr(), Ordering::Relaxed);
-        let order = if mutant!("ring_push_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+        let order =
+            if mutant!("ring_push_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `steal_half` and `len` (L1); publishes the slot and the element.
         ring.tail.store(tail.wrapping_add(1), order);
         Ok(())

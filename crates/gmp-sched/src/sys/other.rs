@@ -14,7 +14,8 @@ struct Bucket {
     woken: Condvar,
 }
 
-static BUCKETS: [Bucket; 64] = [const { Bucket { lock: Mutex::new(()), woken: Condvar::new() } }; 64];
+static BUCKETS: [Bucket; 64] =
+    [const { Bucket { lock: Mutex::new(()), woken: Condvar::new() } }; 64];
 
 fn bucket(word: *const AtomicU32) -> &'static Bucket {
     &BUCKETS[(word.addr() >> 4) % BUCKETS.len()]

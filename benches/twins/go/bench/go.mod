@@ -1,0 +1,3 @@
+module gmp/benches/twins/go/bench
+
+go 1.24

@@ -1,0 +1,129 @@
+//! The switch for aarch64, AAPCS64 calling convention.
+//!
+//! Same order and same idea as `x86_64.rs`: a suspended execution is its stack pointer, the switch is inlined, all
+//! registers are declared lost, and by hand are saved only those that cannot be: `x29` (frame pointer) and `x19` (reserved
+//! by LLVM). `x30` is an ordinary clobber. `x18` belongs to the platform and is neither touched nor saved. FPCR is not
+//! saved: Rust forbids changing it.
+//!
+//! ```text
+//!  suspended in `switch`              fresh from `prepare`
+//!
+//!  high | frames of the caller  |     high |                      |
+//!       +-----------------------+     top  +----------------------+ (16-aligned)
+//!       | (padding)             |          | (padding)            |
+//!       | x29                   |          | (padding)            |
+//!       | x19                   |          | entry                |
+//!  SP -> | resume address (2:)  |     SP -> | gmp_context_start   |
+//!  low  +-----------------------+     low  +----------------------+
+//! ```
+//!
+//! Both are 32 bytes, since SP must be 16-aligned whenever it is used as a base, and both are entered the same way: take
+//! the stack pointer, load an address from it, branch there through `x16` (a register from which `bti c` admits a jump).
+//! At that moment the registers hold, in either case:
+//!
+//! ```text
+//!  x0  leaving: stack pointer of the execution that was just saved
+//!  x1  commit   x2  arg   x3  word             (all four passed through untouched)
+//! ```
+
+use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
+
+use super::Arrival;
+use crate::context::{Commit, Context, Entry};
+
+/// Whether the thread runs with a hardware shadow stack. Not looked for here: Linux offers it (GCS) only to programs that
+/// were linked for it, which no Rust toolchain does.
+pub(crate) fn shadow_stack_active() -> bool {
+    false
+}
+
+/// Lays out a stack as in the right-hand figure.
+///
+/// # Safety
+/// `top` is 16-aligned and the 32 bytes below it are writable and unused.
+pub(crate) unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
+    let words = top.as_ptr().cast::<usize>();
+    // SAFETY: `top - 24` is writable — the caller's promise.
+    unsafe { *words.wrapping_sub(3) = entry as usize };
+    // SAFETY: `top - 32` is writable — the caller's promise.
+    unsafe { *words.wrapping_sub(4) = gmp_context_start as *const () as usize };
+    // SAFETY: inside the caller's stack, so not null.
+    Context::from_raw(unsafe { NonNull::new_unchecked(words.wrapping_sub(4).cast()) })
+}
+
+unsafe extern "C" {
+    // The first instructions of every new execution; never called from Rust.
+    fn gmp_context_start();
+}
+
+// Register contract on entry: sp = top - 32, [sp + 8] = entry, x0..x3 = the four words.
+global_asm!(
+    ".pushsection .text.gmp_context_start,\"ax\",@progbits",
+    ".balign 16",
+    ".hidden gmp_context_start",
+    ".globl gmp_context_start",
+    ".type gmp_context_start, @function",
+    "gmp_context_start:",
+    ".cfi_startproc",
+    ".cfi_undefined x30", // unwinders: nobody called us, the trace ends here
+    ".cfi_undefined x29",
+    "hint #36",          // bti j: we are reached by a branch (a no-op without BTI)
+    "ldr x16, [sp, #8]", // the entry function
+    "add sp, sp, #32",   // sp = top, 16-aligned
+    "mov x29, xzr",      // frame pointer walkers: the chain ends here
+    "blr x16",           // its return address is this function, so the CFI above is found
+    "brk #1",            // Entry returns never; if it did, stop here
+    ".cfi_endproc",
+    ".size gmp_context_start, . - gmp_context_start",
+    ".popsection",
+);
+
+/// Saves the caller as in the left-hand figure and continues `target`. Returns when somebody switches back.
+///
+/// # Safety
+/// `target` is suspended and is switched to once. What the caller leaves behind must be resumed at most once, and its
+/// stack must stay mapped until then.
+#[inline(always)]
+pub(crate) unsafe fn switch(
+    target: Context,
+    commit: Commit,
+    arg: *mut (),
+    word: *mut (),
+) -> Arrival {
+    let mut arrival = Arrival { leaving: target, commit, arg, word };
+    let leaving: *mut u8;
+    // No `nostack` option: what we push lies below everything the caller owns. `clobber_abi` takes whole vector registers
+    // (v8-v15 are callee-saved in their low halves only) and the SVE predicates.
+    //
+    // SAFETY: every register is declared lost or restored by hand (x29, x19, sp); control comes back at `2:` with sp
+    // where the `stp` left it — by `target` being suspended, the caller's promise.
+    unsafe {
+        asm!(
+            "adr x16, 2f",               // where we go on when somebody resumes us
+            "stp x16, x19, [sp, #-32]!", // x19 cannot be a clobber: reserved by LLVM
+            "str x29, [sp, #16]",        // x29 cannot be a clobber: may be the frame pointer
+            "mov x0, sp",                // we are saved: this word is us
+            "mov sp, x4",
+            "ldr x16, [sp]",             // where the target goes on
+            "br x16",                    // commit, arg, word travel in x1, x2, x3
+            "2:",                        // resumed: x0..x3 are the four words of whoever did it
+            "hint #36",                  // bti j: we are reached by a branch (a no-op without BTI)
+            "ldr x29, [sp, #16]",
+            "ldr x19, [sp, #8]",
+            "add sp, sp, #32",
+            inlateout("x4") target.as_ptr() => _,
+            out("x0") leaving,
+            inout("x1") arrival.commit,
+            inout("x2") arrival.arg,
+            inout("x3") arrival.word,
+            lateout("x20") _, lateout("x21") _, lateout("x22") _, lateout("x23") _,
+            lateout("x24") _, lateout("x25") _, lateout("x26") _, lateout("x27") _,
+            lateout("x28") _,
+            clobber_abi("C"),
+        );
+    }
+    // SAFETY: `leaving` is a stack pointer, never null — the other side's `mov x0, sp`.
+    arrival.leaving = Context::from_raw(unsafe { NonNull::new_unchecked(leaving) });
+    arrival
+}

@@ -1,0 +1,138 @@
+//! The switch for x86_64, System V calling convention.
+//!
+//! A suspended execution is one word: its stack pointer. Everything else lies on its stack. The switch is inlined into
+//! its caller and tells the compiler that all registers are lost, so only what is live at that place is spilled; two
+//! registers the compiler will not give up (`rbp`, and `rbx`, which LLVM reserves) are pushed by hand. MXCSR and the x87
+//! control word are not saved: Rust forbids changing them. C code that changes the rounding mode must change it back
+//! before it lets the execution be switched.
+//!
+//! ```text
+//!  suspended in `switch`              fresh from `prepare`
+//!
+//!  high | frames of the caller  |     high |                      |
+//!       | rbp                   |     top  +----------------------+ (16-aligned)
+//!       | rbx                   |          | entry                |
+//!  SP -> | resume address (2:)  |     SP -> | gmp_context_start   |
+//!  low  +-----------------------+     low  +----------------------+
+//! ```
+//!
+//! Both are entered the same way: take the stack pointer, pop an address, jump to it. At that moment the registers hold,
+//! in either case:
+//!
+//! ```text
+//!  rdi  leaving: stack pointer of the execution that was just saved
+//!  rsi  commit   rdx  arg   rcx  word          (all four passed through untouched)
+//! ```
+//!
+//! which is the order of the first four C arguments, so that the trampoline has nothing to shuffle.
+//!
+//! Not `call`/`ret`: in a symmetric switch the target is rarely the execution that called last, so the return predictor
+//! would be wrong nearly always, while an indirect jump is predicted from history.
+
+use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
+
+use super::Arrival;
+use crate::context::{Commit, Context, Entry};
+
+/// Whether the thread runs with a hardware shadow stack (CET SHSTK), under which switching stacks by hand faults.
+pub(crate) fn shadow_stack_active() -> bool {
+    let pointer: u64;
+    // SAFETY: `rdsspq` writes its operand or, without a shadow stack, is a no-op that leaves the zero — no memory, no
+    // flags that matter, always valid on x86_64.
+    unsafe {
+        asm!(
+            "xor {p:e}, {p:e}",
+            "rdsspq {p}",
+            p = out(reg) pointer,
+            options(nomem, nostack),
+        );
+    }
+    pointer != 0
+}
+
+/// Lays out a stack as in the right-hand figure.
+///
+/// # Safety
+/// `top` is 16-aligned and the 16 bytes below it are writable and unused.
+pub(crate) unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
+    let words = top.as_ptr().cast::<usize>();
+    // SAFETY: `top - 8` is writable — the caller's promise.
+    unsafe { *words.wrapping_sub(1) = entry as usize };
+    // SAFETY: `top - 16` is writable — the caller's promise.
+    unsafe { *words.wrapping_sub(2) = gmp_context_start as *const () as usize };
+    // SAFETY: inside the caller's stack, so not null.
+    Context::from_raw(unsafe { NonNull::new_unchecked(words.wrapping_sub(2).cast()) })
+}
+
+unsafe extern "C" {
+    // The first instructions of every new execution; never called from Rust.
+    fn gmp_context_start();
+}
+
+// Register contract on entry: rsp = top - 8, [rsp] = entry, rdi/rsi/rdx/rcx = the four words. After `pop`, rsp is
+// 16-aligned, as a caller's must be at its `call`.
+global_asm!(
+    ".pushsection .text.gmp_context_start,\"ax\",@progbits",
+    ".balign 16",
+    ".hidden gmp_context_start",
+    ".globl gmp_context_start",
+    ".type gmp_context_start, @function",
+    "gmp_context_start:",
+    ".cfi_startproc",
+    ".cfi_undefined rip", // unwinders: nobody called us, the trace ends here
+    ".cfi_undefined rbp",
+    "pop rax",      // the entry function; rsp = top, 16-aligned
+    "xor ebp, ebp", // frame pointer walkers: the chain ends here
+    "call rax",     // its return address is this function, so the CFI above is found
+    "ud2",          // Entry returns never; if it did, stop here and not in what lies above
+    ".cfi_endproc",
+    ".size gmp_context_start, . - gmp_context_start",
+    ".popsection",
+);
+
+/// Saves the caller as in the left-hand figure and continues `target`. Returns when somebody switches back.
+///
+/// # Safety
+/// `target` is suspended and is switched to once. What the caller leaves behind must be resumed at most once, and its
+/// stack must stay mapped until then.
+#[inline(always)]
+pub(crate) unsafe fn switch(
+    target: Context,
+    commit: Commit,
+    arg: *mut (),
+    word: *mut (),
+) -> Arrival {
+    let mut arrival = Arrival { leaving: target, commit, arg, word };
+    let leaving: *mut u8;
+    // No `nostack` option: the compiler then keeps the red zone clear and rsp 16-aligned before the first push, so that
+    // the pushes land below everything the caller owns. Memory is clobbered by default, as it must be: other code runs.
+    //
+    // SAFETY: every register is declared lost or restored by hand (rbp, rbx, rsp); control comes back at `2:` with rsp
+    // three words lower than it left, minus the popped address — by `target` being suspended, the caller's promise.
+    unsafe {
+        asm!(
+            "push rbp",                // cannot be a clobber: may be the frame pointer
+            "push rbx",                // cannot be a clobber: reserved by LLVM
+            "lea rax, [rip + 2f]",     // where we go on when somebody resumes us
+            "push rax",
+            "mov rdi, rsp",            // we are saved: this word is us
+            "mov rsp, r8",
+            "pop rax",                 // where the target goes on
+            "jmp rax",                 // commit, arg, word travel in rsi, rdx, rcx
+            "2:",                      // resumed: rdi..rcx are the four words of whoever did it
+            "pop rbx",
+            "pop rbp",
+            inlateout("r8") target.as_ptr() => _,
+            out("rdi") leaving,
+            inout("rsi") arrival.commit,
+            inout("rdx") arrival.arg,
+            inout("rcx") arrival.word,
+            lateout("r12") _, lateout("r13") _, lateout("r14") _, lateout("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    // SAFETY: `leaving` is a stack pointer, never null — the other side's `mov rdi, rsp`.
+    arrival.leaving = Context::from_raw(unsafe { NonNull::new_unchecked(leaving) });
+    arrival
+}

@@ -1,0 +1,107 @@
+//! Context: a suspended execution, and the switch from one to the next.
+//!
+//! This is the raw layer, for authors of runtimes: symmetric (any execution continues any other), without ownership, and
+//! `unsafe` throughout. `coroutine.rs` builds the safe, asymmetric form on the same instructions.
+//!
+//! The one idea beyond moving registers is the *commit*. Whoever suspends itself usually owes something that it cannot
+//! do while it still runs, since from then on another thread may resume it: release the lock of the wait queue it stands
+//! in, push itself on a run queue, free the stack it stood on. So it passes that duty along as a function and an
+//! argument, and the successor does it first of all, on its own stack, when the leaving side is wholly saved:
+//!
+//! ```text
+//!   A                                    B
+//!   switch(B, commit, arg, word)
+//!     saves itself  ------------------>  resumes in its own `switch`
+//!                                        commit(A, arg)      A may be resumed from here on
+//!                                        returns word
+//! ```
+
+use core::ptr::NonNull;
+
+use crate::arch;
+
+/// A suspended execution: the stack pointer under which everything it needs has been saved.
+///
+/// Plain data, without ownership: copying it copies the right to resume, and only one copy may be used.
+/// `Option<Context>` is one word.
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Context(NonNull<u8>);
+
+// SAFETY: a `Context` is an address; using it is `unsafe` and states what must hold, on whatever thread.
+unsafe impl Send for Context {}
+// SAFETY: as above; there is nothing to change through a shared reference.
+unsafe impl Sync for Context {}
+
+impl Context {
+    /// The saved stack pointer.
+    #[inline]
+    pub fn as_ptr(self) -> *mut u8 {
+        self.0.as_ptr()
+    }
+
+    #[inline]
+    pub(crate) fn from_raw(sp: NonNull<u8>) -> Context {
+        Context(sp)
+    }
+}
+
+/// What the leaving side of a [`switch`] still owes; called with the saved leaver and the `arg` given to `switch`.
+///
+/// Runs on the successor's stack, once the leaving side is wholly saved, before anything else of the successor. It must
+/// not unwind (it would abort) and should be short: it is between two executions.
+pub type Commit = unsafe extern "C" fn(leaving: Context, arg: *mut ());
+
+/// First function of a new execution. Gets what [`switch`] was given and must call `commit(leaving, arg)` first.
+///
+/// It never returns (there is nothing above it) and must not let a panic out: an unwinding `extern "C"` function aborts.
+pub type Entry =
+    unsafe extern "C" fn(leaving: Context, commit: Commit, arg: *mut (), word: *mut ()) -> !;
+
+/// Saves the caller and continues `target`; the far side first runs `commit(leaving, arg)`. Returns the `word` of whoever
+/// switches back.
+///
+/// Inlined with its assembly: the compiler saves only what is live at the call. The caller may come back on another
+/// thread if whoever resumes it runs there.
+///
+/// # Safety
+/// - `target` is suspended (from [`prepare`] or handed to a commit) and no other copy of it is used again.
+/// - The stacks of both sides stay mapped while they are suspended or running.
+/// - The leaving context that `commit` gets is resumed at most once, and `commit` may be called with it and `arg`.
+/// - No reference to a thread-local is held over the call if the caller may be resumed on another thread.
+/// - Nothing suspended is forgotten while somebody still relies on its destructors (borrowed data on its stack).
+#[inline(always)]
+pub unsafe fn switch(target: Context, commit: Commit, arg: *mut (), word: *mut ()) -> *mut () {
+    // SAFETY: `target` is suspended and used once; both stacks stay — the caller's promise.
+    let arrival = unsafe { arch::switch(target, commit, arg, word) };
+    // SAFETY: the commit of whoever resumed us, with what it asked for; it is saved by now.
+    unsafe { (arrival.commit)(arrival.leaving, arrival.arg) };
+    arrival.word
+}
+
+/// Prepares the stack whose top is `top` so that the first [`switch`] to the result enters `entry`.
+///
+/// Unwinders and frame pointer walkers end there: the caller of `entry` is marked as the outermost frame. Uses the two
+/// words below `top` and touches nothing else.
+///
+/// # Safety
+/// `top` is 16-aligned, and the memory below it is writable, unused, large enough for `entry` and all it calls, and stays
+/// so until that execution has ended.
+pub unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
+    debug_assert!(top.addr().get() % 16 == 0, "gmp: top of stack is not 16-aligned");
+    // SAFETY: 16-aligned and writable below — the caller's promise.
+    unsafe { arch::prepare(top, entry) }
+}
+
+/// A [`Commit`] for who owes nothing.
+///
+/// # Safety
+/// None; `unsafe` only to have the type of a commit.
+pub unsafe extern "C" fn no_commit(_leaving: Context, _arg: *mut ()) {}
+
+/// Whether the calling thread has a hardware shadow stack (CET SHSTK), under which a switch would fault at the next `ret`.
+///
+/// A runtime checks it once per thread and refuses to start; [`crate::Coroutine`] does. False where there is none.
+pub fn shadow_stack_active() -> bool {
+    arch::shadow_stack_active()
+}

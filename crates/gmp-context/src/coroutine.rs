@@ -1,0 +1,303 @@
+//! Coroutine: the safe form. A function that can stop in the middle, hand a value out, and go on with a value handed in.
+//!
+//! Asymmetric: a coroutine is resumed by its owner and suspends to it. Everything it needs lies on its own stack, also the
+//! closure it runs; the owner's side is three words. It stays on the thread that made it.
+//!
+//! ```text
+//!   owner                                   coroutine
+//!   resume(input)   -- word = &input -->    suspend(..) returns input
+//!   Yielded(output) <-- word = &output --   suspend(output)
+//!   Returned(value) <-- word = &outcome --  its closure returns; `arg` says so
+//!   (drop)          -- word = null -->      suspend(..) unwinds to the entry
+//! ```
+//!
+//! # Panics and destructors
+//! A panic in the coroutine stops at its entry and goes on in `resume`. Dropping a coroutine that is suspended resumes it
+//! once more with an unwind, so that the destructors on its stack run; code that catches the unwind and suspends again is
+//! unwound again. With `panic = "abort"` there is no unwinding: the stack is leaked instead, and its destructors never run.
+
+use core::cell::Cell;
+use core::marker::PhantomData;
+use core::mem::{self, ManuallyDrop};
+use core::ptr::{NonNull, null_mut};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
+
+use crate::arch;
+use crate::context::{Commit, Context, no_commit, prepare, shadow_stack_active};
+use crate::fatal::fatal;
+use crate::pool::StackPool;
+use crate::stack::{Stack, default_stack_size};
+
+/// The stacks of all coroutines of the process.
+static POOL: StackPool = StackPool::new();
+
+/// `arg` on the way to the owner: null for a yield, this for the end.
+const FINISHED: *mut () = core::ptr::dangling_mut::<u8>().cast();
+
+/// How often the closure must fit into the stack: it is moved there, and moved again when it starts, in debug builds
+/// through a few temporaries; and something must remain for it to run on.
+const CLOSURE_SHARE: usize = 8;
+
+/// Gives back a stack and the reservation that it came from.
+fn release(stack: Stack) {
+    let size = stack.size();
+    POOL.give(stack);
+    POOL.unreserve(size, 1);
+}
+
+/// What [`Coroutine::resume`] came back with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resumed<Out, Ret> {
+    /// The coroutine suspended itself and can be resumed again.
+    Yielded(Out),
+    /// Its closure returned; it must not be resumed again.
+    Returned(Ret),
+}
+
+/// A closure on a stack of its own that can be suspended and resumed.
+///
+/// `In` goes in with each resume, `Out` comes out with each suspension, `Ret` at the end.
+///
+/// ```
+/// use gmp_context::{Coroutine, Resumed};
+///
+/// let mut sum = Coroutine::new(|y, first: u32| {
+///     let second = y.suspend("more");
+///     first + second
+/// });
+/// assert_eq!(sum.resume(40), Resumed::Yielded("more"));
+/// assert_eq!(sum.resume(2), Resumed::Returned(42));
+/// ```
+///
+/// It cannot leave its thread, since what lies on its stack may not:
+///
+/// ```compile_fail
+/// let c = gmp_context::Coroutine::<(), (), ()>::new(|_, ()| ());
+/// std::thread::spawn(move || drop(c));
+/// ```
+pub struct Coroutine<In: 'static, Out: 'static, Ret: 'static> {
+    /// Where it is suspended; none when it has ended.
+    context: Option<Context>,
+    /// Present until it has ended.
+    stack: Option<Stack>,
+    /// The closure, on the stack; read at the first resume.
+    closure: *mut (),
+    types: PhantomData<fn(In) -> (Out, Ret)>,
+}
+
+/// The coroutine's own end of the line: lets the code inside suspend itself.
+pub struct Yielder<In, Out> {
+    resumer: Cell<Context>,
+    types: PhantomData<*mut fn(Out) -> In>,
+}
+
+/// Payload of the unwind by which a dropped coroutine ends.
+struct ForcedUnwind;
+
+impl<In, Out, Ret> Coroutine<In, Out, Ret> {
+    /// A coroutine with a stack of [`default_stack_size`] that will run `f` at its first resume.
+    ///
+    /// # Panics
+    /// When there is no stack; see [`with_stack_size`](Self::with_stack_size).
+    pub fn new<F>(f: F) -> Self
+    where
+        F: FnOnce(&Yielder<In, Out>, In) -> Ret + 'static,
+    {
+        match Self::with_stack_size(default_stack_size(), f) {
+            Ok(coroutine) => coroutine,
+            Err(error) => panic!("gmp: no stack for a coroutine: {error}"),
+        }
+    }
+
+    /// As [`new`](Self::new), with a stack of `size` bytes, rounded up to a power of two.
+    ///
+    /// # Errors
+    /// No address space or guard for one stack more (the text says which limit), `f` larger than an eighth of the stack, or a thread
+    /// with a hardware shadow stack.
+    pub fn with_stack_size<F>(size: usize, f: F) -> io::Result<Self>
+    where
+        F: FnOnce(&Yielder<In, Out>, In) -> Ret + 'static,
+    {
+        if shadow_stack_active() {
+            let text = "this thread has a hardware shadow stack, which forbids switching stacks; \
+                        run with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
+        POOL.reserve(size, 1)?;
+        let stack = POOL.take(size);
+        let room = stack.top().addr().get() - stack.limit().addr().get();
+        let align = mem::align_of::<F>().max(16);
+        if mem::size_of::<F>().saturating_add(align) > room / CLOSURE_SHARE {
+            release(stack);
+            let text = "the closure is too large for the stack; give it a larger one, or box what it captures";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let top = stack.top().as_ptr().wrapping_sub(mem::size_of::<F>());
+        let top = top.wrapping_sub(top.addr() % align);
+        // SAFETY: below the top and above the limit, as checked; never null.
+        let top = unsafe { NonNull::new_unchecked(top) };
+        // SAFETY: aligned for `F`, inside our stack, with room for it below the stack's top.
+        unsafe { top.cast::<F>().write(f) };
+        // SAFETY: 16-aligned; the stack below is unused, large enough, and ours until the coroutine has ended.
+        let context = unsafe { prepare(top, entry::<F, In, Out, Ret>) };
+        Ok(Coroutine {
+            context: Some(context),
+            stack: Some(stack),
+            closure: top.as_ptr().cast(),
+            types: PhantomData,
+        })
+    }
+
+    /// Lets the coroutine run until it suspends or ends.
+    ///
+    /// # Panics
+    /// With the coroutine's own panic, when it ended by one. When it has ended before.
+    #[inline]
+    pub fn resume(&mut self, input: In) -> Resumed<Out, Ret> {
+        let Some(context) = self.context.take() else { resumed_after_end() };
+        let mut input = ManuallyDrop::new(input);
+        // SAFETY: a context of this coroutine, taken, so used once; `input` is read on the other side, and outlives it.
+        match unsafe { self.enter(context, (&raw mut input).cast()) } {
+            Resumed::Yielded(output) => Resumed::Yielded(output),
+            Resumed::Returned(Ok(value)) => Resumed::Returned(value),
+            Resumed::Returned(Err(panic)) => resume_unwind(panic),
+        }
+    }
+
+    /// Whether it has ended, by returning or by a panic.
+    #[inline]
+    pub fn is_finished(&self) -> bool {
+        self.context.is_none()
+    }
+
+    /// Switches over and takes what comes back.
+    ///
+    /// # Safety
+    /// `context` is this coroutine's, and `word` null or a pointer to an `In` that the other side may move out.
+    #[inline(always)]
+    unsafe fn enter(
+        &mut self,
+        context: Context,
+        word: *mut (),
+    ) -> Resumed<Out, thread::Result<Ret>> {
+        // SAFETY: suspended and used once — the caller's promise; its stack is ours, and we are resumed only by it. The
+        // coroutine stays on this thread, so references to thread-locals stay right.
+        let back = unsafe { arch::switch(context, no_commit, self.closure, word) };
+        if back.arg.is_null() {
+            self.context = Some(back.leaving);
+            // SAFETY: a null `arg` means that `word` leads to an `Out` on the coroutine's stack, ours to move out.
+            return Resumed::Yielded(unsafe { back.word.cast::<Out>().read() });
+        }
+        // SAFETY: otherwise it leads to the outcome, ours to move out.
+        let outcome = unsafe { back.word.cast::<thread::Result<Ret>>().read() };
+        if let Some(stack) = self.stack.take() {
+            release(stack);
+        }
+        Resumed::Returned(outcome)
+    }
+}
+
+#[cold]
+fn resumed_after_end() -> ! {
+    panic!("gmp: a coroutine was resumed after its end")
+}
+
+impl<In, Out> Yielder<In, Out> {
+    /// Suspends the coroutine: `resume` returns `output`, and the next `resume` passes in what this returns.
+    ///
+    /// Called while a destructor runs because of a panic, it works, but the owner then sees `thread::panicking()`.
+    ///
+    /// # Panics
+    /// Unwinds, without a message, when the coroutine is dropped instead of resumed.
+    #[inline]
+    pub fn suspend(&self, output: Out) -> In {
+        let mut output = ManuallyDrop::new(output);
+        let word = (&raw mut output).cast();
+        // SAFETY: the resumer is suspended in `enter` and used once per resume; it reads `output`, which outlives that. We
+        // run on the coroutine: a `Yielder` is lent to its closure only, cannot be sent, and cannot be moved into another
+        // coroutine, whose types are 'static.
+        let back = unsafe { arch::switch(self.resumer.get(), no_commit, null_mut(), word) };
+        self.resumer.set(back.leaving);
+        if back.word.is_null() {
+            unwind_now();
+        }
+        // SAFETY: a word that is not null leads to an `In`, ours to move out.
+        unsafe { back.word.cast::<In>().read() }
+    }
+}
+
+#[cold]
+fn unwind_now() -> ! {
+    resume_unwind(Box::new(ForcedUnwind))
+}
+
+/// First frame of every coroutine.
+unsafe extern "C" fn entry<F, In, Out, Ret>(
+    leaving: Context,
+    _commit: Commit,
+    closure: *mut (),
+    word: *mut (),
+) -> !
+where
+    F: FnOnce(&Yielder<In, Out>, In) -> Ret + 'static,
+{
+    let yielder = Yielder { resumer: Cell::new(leaving), types: PhantomData };
+    let run = || {
+        // SAFETY: `with_stack_size` wrote it there, and this is the only read.
+        let f = unsafe { closure.cast::<F>().read() };
+        if word.is_null() {
+            // Dropped before the first resume.
+            drop(f);
+            unwind_now();
+        }
+        // SAFETY: a word that is not null leads to an `In`, ours to move out.
+        let input = unsafe { word.cast::<In>().read() };
+        f(&yielder, input)
+    };
+    // Nobody looks at broken invariants afterwards except who gets the panic, as with any call that panics.
+    let mut outcome = ManuallyDrop::new(catch_unwind(AssertUnwindSafe(run)));
+    let word = (&raw mut outcome).cast();
+    // SAFETY: the resumer is suspended in `enter`; it moves the outcome out and never comes back.
+    unsafe { arch::switch(yielder.resumer.get(), no_commit, FINISHED, word) };
+    fatal("a coroutine was resumed after its end")
+}
+
+impl<In, Out, Ret> Drop for Coroutine<In, Out, Ret> {
+    fn drop(&mut self) {
+        if self.context.is_some() && cfg!(panic = "abort") {
+            mem::forget(self.stack.take());
+            return;
+        }
+        while let Some(context) = self.context.take() {
+            // SAFETY: this coroutine's, taken, so used once; null asks for the unwind.
+            match unsafe { self.enter(context, null_mut()) } {
+                // It caught the unwind and suspended again: once more.
+                Resumed::Yielded(output) => drop(output),
+                Resumed::Returned(Ok(value)) => drop(value),
+                // A destructor panicked; as anywhere else, that goes on unless we are panicking already.
+                Resumed::Returned(Err(panic)) => {
+                    if !panic.is::<ForcedUnwind>() && !thread::panicking() {
+                        resume_unwind(panic);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<In, Out, Ret> core::fmt::Debug for Coroutine<In, Out, Ret> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Coroutine")
+            .field("context", &self.context)
+            .field("stack", &self.stack)
+            .finish()
+    }
+}
+
+impl<In, Out> core::fmt::Debug for Yielder<In, Out> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Yielder")
+    }
+}

@@ -1,0 +1,405 @@
+//! StackPool: stacks by size class, reserved in advance, taken and given back without a system call.
+//!
+//! Two steps, because they happen in different places. *Reserving* maps memory: it may fail, allocate and take
+//! milliseconds, and is done where a goroutine or coroutine is created. *Taking* redeems a reservation: it cannot fail,
+//! touches no heap and makes no system call, and is done where a scheduler is about to switch.
+//!
+//! ```text
+//!   reserve(n) -> n reservations --take--> stacks --give--> reservations --unreserve--> nothing
+//! ```
+//!
+//! Each class has its slabs; those with a free slot stand in a list, the one given to last in front, and hand out the slot
+//! given back last: its pages are resident, perhaps cached. Slabs double in size so that a million stacks need a few
+//! hundred mappings and a program with ten needs a page of kernel tables.
+
+use core::fmt;
+use std::io;
+
+use crate::limits::{Cause, ReserveError};
+use crate::lock::{Guard, Lock};
+use crate::slab::{self, Guards, Slab};
+use crate::stack::Stack;
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use crate::sys;
+
+/// Logarithms of the smallest and largest stack: 16 KiB, in which nothing can print a backtrace any more, and 64 GiB, the
+/// largest of which a 47-bit address space holds a useful number.
+const SMALLEST: u32 = 14;
+const LARGEST: u32 = 36;
+const CLASSES: usize = (LARGEST - SMALLEST + 1) as usize;
+
+/// Slots of the first slab of a class: guards for 64 take 50 µs.
+const FIRST_SLOTS: usize = 64;
+/// Bounds of later slabs. 4,096 guards take 3 ms, the longest that `reserve` makes a caller wait for others' stacks.
+const MOST_SLOTS: usize = 4096;
+const MOST_BYTES: usize = 1 << 30;
+
+/// Slots that `trim` looks at before it lets others have the lock: some 50 µs if all have pages.
+const TRIM_BATCH: u32 = 32;
+
+/// A pool of guarded stacks in power-of-two sizes from 16 KiB to 64 GiB. One lock per size.
+///
+/// Meant to be a `static`. When dropped, it unmaps the slabs that have no stack out and leaks the others.
+pub struct StackPool {
+    /// Marks the slabs of this pool; 0 until it has any.
+    id: AtomicU32,
+    /// Whether to guard by `mprotect` even where the kernel has something better.
+    protect: bool,
+    /// Whether somebody is in `trim`.
+    trimming: AtomicBool,
+    classes: [Lock<Class>; CLASSES],
+}
+
+/// The slabs of one size, and the count of their stacks: `live + reserved <= capacity`.
+struct Class {
+    /// All slabs, the last mapped first.
+    slabs: Option<&'static Slab>,
+    /// Those with a free slot, the last given to first.
+    open: Option<&'static Slab>,
+    /// Number of slabs.
+    count: usize,
+    capacity: usize,
+    live: usize,
+    reserved: usize,
+    /// Address space of all slabs.
+    bytes: usize,
+}
+
+/// What a [`StackPool`] holds.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// Mappings that stacks are cut from.
+    pub slabs: usize,
+    /// Stacks taken and not given back.
+    pub live: usize,
+    /// Stacks that could be taken without mapping anything.
+    pub free: usize,
+    /// How many of the free ones are spoken for.
+    pub reserved: usize,
+    /// Bytes of address space; what is resident is far less.
+    pub bytes: usize,
+}
+
+/// The class for stacks of at least `size` bytes.
+fn class_of(size: usize) -> Option<u32> {
+    let class = size.checked_next_power_of_two()?.trailing_zeros();
+    let class = class.max(SMALLEST).max(sys::page_size().trailing_zeros());
+    (class <= LARGEST).then_some(class)
+}
+
+impl StackPool {
+    /// An empty pool. Maps nothing.
+    pub const fn new() -> StackPool {
+        StackPool::with_protect(false)
+    }
+
+    /// An empty pool that guards its stacks by `mprotect`, as all do before Linux 6.13; to try out the older kernels'
+    /// limits on a newer one.
+    pub const fn with_protected_guards() -> StackPool {
+        StackPool::with_protect(true)
+    }
+
+    const fn with_protect(protect: bool) -> StackPool {
+        StackPool {
+            id: AtomicU32::new(0),
+            protect,
+            trimming: AtomicBool::new(false),
+            classes: [const { Lock::new(Class::new()) }; CLASSES],
+        }
+    }
+
+    /// Reserves `n` stacks of at least `size` bytes: as many [`take`](StackPool::take)s of this size cannot fail.
+    ///
+    /// May map memory (up to milliseconds) and allocates when it fails; neither under a lock.
+    ///
+    /// # Errors
+    /// `InvalidInput` above 64 GiB; `OutOfMemory` when the system refuses, with a text that names the limits in question
+    /// (`vm.max_map_count`, overcommit, `RLIMIT_AS`). Nothing is reserved then, and existing stacks are unaffected.
+    pub fn reserve(&self, size: usize, n: usize) -> io::Result<()> {
+        Ok(self.try_reserve(size, n)?)
+    }
+
+    /// As [`reserve`](StackPool::reserve), for callers that may not allocate: the error finds its words when it is turned
+    /// into an [`io::Error`]. The first reservation of a process may allocate all the same.
+    ///
+    /// # Errors
+    /// As `reserve`.
+    pub fn try_reserve(&self, size: usize, n: usize) -> Result<(), ReserveError> {
+        let class = class_of(size).ok_or(ReserveError(Cause::TooLarge(size)))?;
+        loop {
+            let mut state = self.class(class).lock();
+            let spare = state.capacity - state.live - state.reserved;
+            if n <= spare {
+                state.reserved += n;
+                return Ok(());
+            }
+            let grown = state.capacity;
+            drop(state);
+            self.grow(class, n - spare, grown)?;
+        }
+    }
+
+    /// Gives back `n` reservations of this size.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn unreserve(&self, size: usize, n: usize) {
+        let mut state = self.lock(size);
+        let rest = state.reserved.checked_sub(n);
+        state.reserved = rest.unwrap_or(state.reserved);
+        drop(state);
+        assert!(rest.is_some(), "gmp: unreserve of more stacks than are reserved");
+    }
+
+    /// Redeems a reservation of this size. The stack's contents are arbitrary.
+    ///
+    /// Constant time; no system call unless the lock is contended, no allocation.
+    ///
+    /// # Panics
+    /// When nothing is reserved.
+    pub fn take(&self, size: usize) -> Stack {
+        let mut state = self.lock(size);
+        let taken = state.take();
+        drop(state);
+        let (slab, slot) = taken.expect("gmp: take of a stack that was not reserved");
+        Stack::new(slab, slot)
+    }
+
+    /// Takes a stack back and leaves the caller a reservation for another one of that size.
+    ///
+    /// Costs as [`take`](StackPool::take). The pages stay resident until [`trim`](StackPool::trim).
+    ///
+    /// # Panics
+    /// When the stack is another pool's.
+    pub fn give(&self, stack: Stack) {
+        // Relaxed: whoever holds a stack of ours has seen the number that it was made with.
+        assert_eq!(stack.owner(), self.id.load(Ordering::Relaxed), "gmp: stack of another pool");
+        let mut state = self.lock(stack.size());
+        let (slab, slot) = stack.into_slot();
+        state.give(slab, slot);
+    }
+
+    /// Gives the pages of free stacks back to the kernel, and the address space of slabs that are wholly free and not
+    /// reserved. Returns the number of stacks that were given back since they were last trimmed.
+    ///
+    /// One system call per such stack. Others wait for at most 32 of those calls at a time. Returns 0 at once when another
+    /// thread is at it.
+    pub fn trim(&self) -> usize {
+        // Acquire: pairs with Release at the end; the slab lists are as the last one left them.
+        if self.trimming.swap(true, Ordering::Acquire) {
+            return 0;
+        }
+        let mut cleaned = 0;
+        for class in &self.classes {
+            let mut next = class.lock().slabs;
+            while let Some(slab) = next {
+                cleaned += clean(class, slab);
+                // Only we remove slabs, so this one and its successor stay.
+                next = slab.state.next.get();
+                let removed = class.lock().remove_if_unneeded(slab);
+                if removed {
+                    // SAFETY: it was in no list any more, with no stack out, when we had the lock.
+                    unsafe { slab::destroy(slab) };
+                }
+            }
+        }
+        // Release: pairs with Acquire above.
+        self.trimming.store(false, Ordering::Release);
+        cleaned
+    }
+
+    /// Counts over all sizes; each size at a moment of its own.
+    pub fn stats(&self) -> PoolStats {
+        let mut sum = PoolStats::default();
+        for class in &self.classes {
+            let state = class.lock();
+            sum.slabs += state.count;
+            sum.live += state.live;
+            sum.free += state.capacity - state.live;
+            sum.reserved += state.reserved;
+            sum.bytes += state.bytes;
+        }
+        sum
+    }
+
+    fn class(&self, class: u32) -> &Lock<Class> {
+        &self.classes[(class - SMALLEST) as usize]
+    }
+
+    fn lock(&self, size: usize) -> Guard<'_, Class> {
+        self.class(class_of(size).expect("gmp: no stacks of this size")).lock()
+    }
+
+    /// Adds a slab: as large as all before it together, at least for `missing` stacks, or as many of them as one slab
+    /// may hold.
+    #[cold]
+    fn grow(&self, class: u32, missing: usize, capacity: usize) -> Result<(), ReserveError> {
+        let stride = (1 << class) + slab::guard_len(1 << class);
+        let most = (MOST_BYTES / stride).clamp(1, MOST_SLOTS);
+        let least = missing.min(most);
+        let wanted = capacity.max(FIRST_SLOTS).min(most).max(least);
+        let guards = guards(self.protect);
+        let slab = slab::create(class, wanted as u32, self.id(), guards)
+            .or_else(|_| slab::create(class, least as u32, self.id(), guards))
+            .map_err(|error| {
+                ReserveError(Cause::Refused { error, size: 1 << class, n: missing, guards })
+            })?;
+        self.class(class).lock().add(slab);
+        Ok(())
+    }
+
+    fn id(&self) -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        // Relaxed, all: only the number itself matters, and it is written once.
+        let id = self.id.load(Ordering::Relaxed);
+        if id != 0 {
+            return id;
+        }
+        let new = NEXT.fetch_add(1, Ordering::Relaxed);
+        match self.id.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => new,
+            Err(other) => other,
+        }
+    }
+}
+
+/// Cleans the free slots of a slab, letting go of the lock now and then. How many had something to clean.
+fn clean(class: &Lock<Class>, slab: &Slab) -> usize {
+    let mut cleaned = 0;
+    let mut slot = 0;
+    loop {
+        let _guard = class.lock();
+        let end = slab.used().min(slot + TRIM_BATCH);
+        cleaned += (slot..end).filter(|slot| slab.clean(*slot)).count();
+        if end == slab.used() {
+            return cleaned;
+        }
+        slot = end;
+    }
+}
+
+/// The kind of guard to use, found out at the first call in the process.
+fn guards(protect: bool) -> Guards {
+    static KNOWN: AtomicU32 = AtomicU32::new(0);
+    if protect {
+        return Guards::Protect;
+    }
+    // Relaxed, both: whoever probes finds the same, and nothing else hangs on it.
+    if KNOWN.load(Ordering::Relaxed) == 0 {
+        KNOWN.store(1 + u32::from(sys::has_light_guards()), Ordering::Relaxed);
+    }
+    if KNOWN.load(Ordering::Relaxed) == 2 { Guards::Light } else { Guards::Protect }
+}
+
+// The methods that panic do so with the lock released and the books in order.
+impl std::panic::RefUnwindSafe for StackPool {}
+
+impl Default for StackPool {
+    fn default() -> StackPool {
+        StackPool::new()
+    }
+}
+
+impl fmt::Debug for StackPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StackPool").field(&self.stats()).finish()
+    }
+}
+
+impl Drop for StackPool {
+    fn drop(&mut self) {
+        for class in &mut self.classes {
+            let mut next = class.get_mut().slabs;
+            while let Some(slab) = next {
+                next = slab.state.next.get();
+                if slab.state.live.get() == 0 {
+                    // SAFETY: no stack is out, and the pool that could give one is gone.
+                    unsafe { slab::destroy(slab) };
+                }
+            }
+        }
+    }
+}
+
+impl Class {
+    const fn new() -> Class {
+        Class { slabs: None, open: None, count: 0, capacity: 0, live: 0, reserved: 0, bytes: 0 }
+    }
+
+    fn add(&mut self, slab: &'static Slab) {
+        slab.state.next.set(self.slabs.replace(slab));
+        self.count += 1;
+        self.capacity += slab.slots() as usize;
+        self.bytes += slab.len();
+        self.open(slab);
+    }
+
+    fn take(&mut self) -> Option<(&'static Slab, u32)> {
+        self.reserved = self.reserved.checked_sub(1)?;
+        let slab = self.open?;
+        let slot = slab.take()?;
+        if !slab.has_free() {
+            self.close(slab);
+        }
+        self.live += 1;
+        Some((slab, slot))
+    }
+
+    fn give(&mut self, slab: &'static Slab, slot: u32) {
+        if slab.has_free() {
+            self.close(slab);
+        }
+        slab.give(slot);
+        self.open(slab);
+        self.live -= 1;
+        self.reserved += 1;
+    }
+
+    /// Puts a slab in front of those with a free slot.
+    fn open(&mut self, slab: &'static Slab) {
+        if let Some(front) = self.open {
+            front.state.newer.set(Some(slab));
+        }
+        slab.state.newer.set(None);
+        slab.state.older.set(self.open.replace(slab));
+    }
+
+    /// Takes a slab out of the list of those with a free slot.
+    fn close(&mut self, slab: &'static Slab) {
+        let (newer, older) = (slab.state.newer.take(), slab.state.older.take());
+        match newer {
+            Some(newer) => newer.state.older.set(older),
+            None => self.open = older,
+        }
+        if let Some(older) = older {
+            older.state.newer.set(newer);
+        }
+    }
+
+    /// Takes a slab out of all lists if no stack of it is out and the reservations are covered without it.
+    fn remove_if_unneeded(&mut self, slab: &'static Slab) -> bool {
+        let slots = slab.slots() as usize;
+        if slab.state.live.get() != 0 || self.capacity - self.live - slots < self.reserved {
+            return false;
+        }
+        self.close(slab);
+        let next = slab.state.next.get();
+        if self.slabs.is_some_and(|first| core::ptr::eq(first, slab)) {
+            self.slabs = next;
+        } else {
+            let mut before = self.slabs;
+            while let Some(here) = before {
+                before = here.state.next.get();
+                if before.is_some_and(|after| core::ptr::eq(after, slab)) {
+                    here.state.next.set(next);
+                    break;
+                }
+            }
+        }
+        self.count -= 1;
+        self.capacity -= slots;
+        self.bytes -= slab.len();
+        true
+    }
+}

@@ -1,0 +1,353 @@
+//! Slabs: one mapping each, cut into stacks of one size class, and the registry of all of them.
+//!
+//! A mapping per stack would cost two system calls and, worse, one or two of the kernel's 65,530 mappings. So stacks are
+//! slots of large mappings. What describes a slab lies outside of it, in memory that is never unmapped: the fault
+//! handler walks the descriptors without a lock while other threads map and unmap. `pool.rs` owns the slabs of its
+//! classes, `guard.rs` only looks.
+//!
+//! ```text
+//!  start            first                         first + stride
+//!  | links, u32 × n | guard | stack 0 (size bytes) | guard | stack 1              | ...
+//!                           ^ limit              ^ top
+//! ```
+//!
+//! A link belongs to the slot of the same number. Links are not kept in the stacks: a free stack whose pages went back to
+//! the kernel would cost a page again just to stand in a list.
+//!
+//! ```text
+//!  link   0x0000_0000            never used, hence not in the list (slots from `fresh` upwards)
+//!         0x7fff_ffff LIVE       handed out
+//!         next + 1, or END       free, in the list; bit 31 DIRTY: has perhaps pages of its own
+//! ```
+
+use core::cell::Cell;
+use core::ptr::{self, NonNull};
+
+use crate::limits;
+use crate::lock::Lock;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::sys::{self, Errno};
+
+const LIVE: u32 = 0x7fff_ffff;
+const END: u32 = 0x7fff_fffe;
+const DIRTY: u32 = 1 << 31;
+
+/// Bytes of the guard below a stack of `size` bytes: an odd number of pages.
+///
+/// More than one page for the larger classes, because C code compiled without stack probes may jump over a small guard.
+/// Odd, so that the stride is odd in pages: with power-of-two strides the top pages of all stacks would compete for the
+/// same few sets of the TLB. From 256 KiB on 3 pages, at most 15, which is less than 6 % of the address space.
+pub(crate) fn guard_len(size: usize) -> usize {
+    ((size >> 17) | 1).min(15) * sys::page_size()
+}
+
+/// One slab, or a descriptor waiting to become one (`start` is 0). Never freed, so `&'static`.
+#[repr(align(128))]
+pub(crate) struct Slab {
+    /// First byte of the mapping, 0 while there is none. The handler reads it first.
+    start: AtomicUsize,
+    /// First byte of the first slot's guard.
+    first: AtomicUsize,
+    /// Logarithm of the stack size.
+    class: AtomicU32,
+    /// Number of slots.
+    slots: AtomicU32,
+    /// Which pool it belongs to; see `StackPool::id`.
+    owner: AtomicU32,
+    /// Slots guarded by `mprotect`: all or none.
+    protected: AtomicU32,
+    /// The rest, for the owner.
+    pub(crate) state: State,
+}
+
+/// What changes while the slab is in use.
+///
+/// # Safety
+/// Touched only under the lock of the class that owns the slab; of a spare descriptor, under the lock of `SPARE`.
+pub(crate) struct State {
+    /// Head of the list of free slots: `next + 1` as in a link, 0 when empty.
+    free: Cell<u32>,
+    /// Slots from here on have never been used.
+    fresh: Cell<u32>,
+    /// Slots handed out.
+    pub(crate) live: Cell<u32>,
+    /// Neighbours among the class's slabs that have a free slot.
+    pub(crate) newer: Cell<Option<&'static Slab>>,
+    pub(crate) older: Cell<Option<&'static Slab>>,
+    /// Next of all slabs of the class, or of the spare descriptors.
+    pub(crate) next: Cell<Option<&'static Slab>>,
+}
+
+// SAFETY: the cells are touched under a lock only (see `State`), everything else is atomic.
+unsafe impl Sync for Slab {}
+
+/// The slot that an address falls into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// First byte of the stack; the guard lies below.
+    pub(crate) limit: usize,
+    /// Past its last byte.
+    pub(crate) top: usize,
+}
+
+impl Slab {
+    /// Bytes of a stack.
+    pub(crate) fn size(&self) -> usize {
+        // Relaxed: constant while the caller owns the slab or a slot of it, published by the class lock.
+        1 << self.class.load(Ordering::Relaxed)
+    }
+
+    /// Number of slots.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.load(Ordering::Relaxed) // Relaxed: as in `size`.
+    }
+
+    /// Number of the pool it belongs to.
+    pub(crate) fn owner(&self) -> u32 {
+        self.owner.load(Ordering::Relaxed) // Relaxed: as in `size`.
+    }
+
+    /// Bytes of the whole mapping.
+    pub(crate) fn len(&self) -> usize {
+        head_len(self.slots()) + self.slots() as usize * (self.size() + guard_len(self.size()))
+    }
+
+    /// Lowest usable byte of a slot.
+    pub(crate) fn limit(&self, slot: u32) -> NonNull<u8> {
+        let guard = guard_len(self.size());
+        let offset = slot as usize * (self.size() + guard) + guard;
+        let address = self.first.load(Ordering::Relaxed) + offset; // Relaxed: as in `size`.
+        NonNull::new(ptr::with_exposed_provenance_mut(address)).expect("gmp: slab at address 0")
+    }
+
+    fn link(&self, slot: u32) -> *mut u32 {
+        // Relaxed: as in `size`.
+        let links = ptr::with_exposed_provenance_mut::<u32>(self.start.load(Ordering::Relaxed));
+        links.wrapping_add(slot as usize)
+    }
+
+    /// Whether `take` has something to give. Under the class lock, as all that follow.
+    pub(crate) fn has_free(&self) -> bool {
+        self.state.free.get() != 0 || self.state.fresh.get() < self.slots()
+    }
+
+    /// The slot given back last or, if none was, one never used.
+    pub(crate) fn take(&self) -> Option<u32> {
+        let slot = match self.state.free.get() {
+            0 if self.state.fresh.get() == self.slots() => return None,
+            0 => {
+                let slot = self.state.fresh.get();
+                self.state.fresh.set(slot + 1);
+                slot
+            }
+            head => {
+                let slot = head - 1;
+                // SAFETY: the link of one of our slots, under the lock.
+                let next = unsafe { self.link(slot).read() } & !DIRTY;
+                self.state.free.set(if next == END { 0 } else { next });
+                slot
+            }
+        };
+        // SAFETY: the link of one of our slots, under the lock.
+        unsafe { self.link(slot).write(LIVE) };
+        self.state.live.set(self.state.live.get() + 1);
+        Some(slot)
+    }
+
+    /// Puts a slot at the head of the list.
+    pub(crate) fn give(&self, slot: u32) {
+        let link = self.link(slot);
+        // SAFETY: the link of one of our slots, under the lock.
+        debug_assert_eq!(unsafe { link.read() }, LIVE, "gmp: stack given back twice");
+        let next = if self.state.free.get() == 0 { END } else { self.state.free.get() };
+        // SAFETY: as above.
+        unsafe { link.write(next | DIRTY) };
+        self.state.free.set(slot + 1);
+        self.state.live.set(self.state.live.get() - 1);
+    }
+
+    /// Number of slots that were ever handed out: those that `clean` may find something in.
+    pub(crate) fn used(&self) -> u32 {
+        self.state.fresh.get()
+    }
+
+    /// Gives the pages of a slot back to the kernel if it is free and may have any. Whether it did.
+    pub(crate) fn clean(&self, slot: u32) -> bool {
+        let link = self.link(slot);
+        // SAFETY: the link of one of our slots, under the lock.
+        let value = unsafe { link.read() };
+        if value & DIRTY == 0 {
+            return false;
+        }
+        // SAFETY: the slot is free and cannot be taken while the lock is held, so nobody misses what was in it.
+        unsafe { sys::discard(self.limit(slot), self.size()) };
+        // SAFETY: as above.
+        unsafe { link.write(value & !DIRTY) };
+        true
+    }
+}
+
+/// Bytes of the links of `slots` slots, in whole pages.
+fn head_len(slots: u32) -> usize {
+    (slots as usize * size_of::<u32>()).next_multiple_of(sys::page_size())
+}
+
+/// Which kind of guard pages a slab gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Guards {
+    /// Page table markers: the mapping stays one, so a process can have any number.
+    Light,
+    /// `mprotect`: two mappings per stack, of which a process has few.
+    Protect,
+}
+
+/// Stacks guarded by `mprotect` in this process. Counted because at the kernel's limit everything else fails too, also the
+/// allocator; so we stop before it.
+static PROTECTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Maps a slab of `slots` stacks of `1 << class` bytes. System calls; may allocate.
+pub(crate) fn create(
+    class: u32,
+    slots: u32,
+    owner: u32,
+    how: Guards,
+) -> Result<&'static Slab, Errno> {
+    let size = 1_usize << class;
+    let guard = guard_len(size);
+    let slab = descriptor()?;
+    let protected = if how == Guards::Protect { slots } else { 0 };
+    slab.protected.store(protected, Ordering::Relaxed); // Relaxed: read by the owner only.
+    // Relaxed: a count, which orders nothing.
+    let before = PROTECTED.fetch_add(protected as usize, Ordering::Relaxed);
+    if protected != 0 && before + protected as usize > limits::protected_stacks() {
+        retire(slab);
+        return Err(Errno(libc::ENOMEM));
+    }
+    let len = head_len(slots) + slots as usize * (size + guard);
+    let start = sys::map(len).inspect_err(|_| retire(slab))?;
+    let first = start.addr().get() + head_len(slots);
+    start.as_ptr().expose_provenance();
+    slab.class.store(class, Ordering::Relaxed); // Relaxed, all four: the store of `start` below publishes them.
+    slab.slots.store(slots, Ordering::Relaxed);
+    slab.owner.store(owner, Ordering::Relaxed);
+    slab.first.store(first, Ordering::Relaxed);
+    // Release: pairs with Acquire in `find`; who sees the start sees what it is the start of.
+    slab.start.store(start.addr().get(), Ordering::Release);
+    for slot in 0..slots {
+        let below = first + slot as usize * (size + guard);
+        let below =
+            NonNull::new(ptr::with_exposed_provenance_mut(below)).ok_or(Errno(libc::ENOMEM))?;
+        let result = match how {
+            // SAFETY: inside the mapping made above, of which nothing is in use yet.
+            Guards::Light => unsafe { sys::guard_light(below, guard) },
+            // SAFETY: as above.
+            Guards::Protect => unsafe { sys::guard_protect(below, guard) },
+        };
+        if let Err(error) = result {
+            // SAFETY: nobody else has seen the slab.
+            unsafe { destroy(slab) };
+            return Err(error);
+        }
+    }
+    Ok(slab)
+}
+
+/// Unmaps a slab.
+///
+/// # Safety
+/// The caller owns it, and no stack of it is handed out.
+pub(crate) unsafe fn destroy(slab: &'static Slab) {
+    let len = slab.len();
+    let start = slab.start.load(Ordering::Relaxed); // Relaxed: as in `Slab::size`.
+    // Relaxed: the handler of a fault in this slab cannot be running, since nobody uses a stack of it.
+    slab.start.store(0, Ordering::Relaxed);
+    if let Some(start) = NonNull::new(ptr::with_exposed_provenance_mut(start)) {
+        // SAFETY: no stack is handed out — the caller's promise — and the links die with them.
+        unsafe { sys::unmap(start, len) };
+    }
+    retire(slab);
+}
+
+/// The slot that `address` lies in, of whatever pool.
+///
+/// Async-signal-safe. For an address in a stack or guard that is handed out the answer is exact; for any other it may be
+/// stale, since slabs come and go meanwhile.
+pub(crate) fn find(address: usize) -> Option<Place> {
+    // Acquire: pairs with Release in `descriptor`; makes the chunk's contents visible.
+    let mut chunk = CHUNKS.load(Ordering::Acquire);
+    // SAFETY: a chunk is never freed.
+    while let Some(here) = unsafe { chunk.as_ref() } {
+        for slab in &here.slabs {
+            // Acquire: pairs with Release in `create`; makes the fields below those of this start.
+            let start = slab.start.load(Ordering::Acquire);
+            if start == 0 || address < start || address - start >= slab.len() {
+                continue;
+            }
+            let stride = slab.size() + guard_len(slab.size());
+            let first = slab.first.load(Ordering::Relaxed); // Relaxed: published by `start`.
+            let guard = address.checked_sub(first)? / stride * stride + first;
+            let limit = guard + guard_len(slab.size());
+            return Some(Place { limit, top: guard + stride });
+        }
+        chunk = here.next.load(Ordering::Relaxed); // Relaxed: written before the chunk was published.
+    }
+    None
+}
+
+/// Descriptors are made by the page and never freed.
+#[repr(C)]
+struct Chunk {
+    next: AtomicPtr<Chunk>,
+    slabs: [Slab; PER_CHUNK],
+}
+
+/// As many descriptors as fit into 16 KiB: enough for a quarter of a million default stacks.
+const PER_CHUNK: usize = (16 << 10) / size_of::<Slab>() - 1;
+
+static CHUNKS: AtomicPtr<Chunk> = AtomicPtr::new(ptr::null_mut());
+
+/// Descriptors that describe nothing at present, linked by `next`.
+static SPARE: Lock<Option<&'static Slab>> = Lock::new(None);
+
+/// A spare descriptor, reset.
+fn descriptor() -> Result<&'static Slab, Errno> {
+    loop {
+        let mut spare = SPARE.lock();
+        if let Some(slab) = *spare {
+            *spare = slab.state.next.take();
+            drop(spare);
+            let State { free, fresh, live, newer, older, next: _ } = &slab.state;
+            [free, fresh, live].into_iter().for_each(|count| count.set(0));
+            [newer, older].into_iter().for_each(|link| link.set(None));
+            return Ok(slab);
+        }
+        drop(spare);
+        add_chunk()?;
+    }
+}
+
+/// Puts a descriptor back among the spare ones, and its guards off the count.
+fn retire(slab: &'static Slab) {
+    // Relaxed, both: a count, which orders nothing, and our own field.
+    PROTECTED.fetch_sub(slab.protected.swap(0, Ordering::Relaxed) as usize, Ordering::Relaxed);
+    let mut spare = SPARE.lock();
+    slab.state.next.set(*spare);
+    *spare = Some(slab);
+}
+
+fn add_chunk() -> Result<(), Errno> {
+    let memory = sys::map(size_of::<Chunk>())?.cast::<Chunk>();
+    // SAFETY: fresh, zeroed, page-aligned and never unmapped; zeroes are a valid chunk: null, zero counts, `None`.
+    let chunk = unsafe { memory.as_ref() };
+    let mut head = CHUNKS.load(Ordering::Relaxed); // Relaxed: only stored below, never followed here.
+    loop {
+        chunk.next.store(head, Ordering::Relaxed); // Relaxed: the exchange publishes it.
+        // Release: pairs with Acquire in `find`; publishes the chunk. Relaxed on failure: as the load above.
+        match CHUNKS.compare_exchange(head, memory.as_ptr(), Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => break,
+            Err(seen) => head = seen,
+        }
+    }
+    chunk.slabs.iter().for_each(retire);
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! Linux: mappings, guards, futex and the registers of a signal frame.
+//!
+//! Thin: each function is one system call with the flags and the reason for them. Callable anywhere in the crate, also in
+//! a signal handler.
+
+use core::ptr::{self, NonNull};
+
+use super::Errno;
+use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+
+/// `MADV_GUARD_INSTALL`, Linux 6.13: marks pages to fault without splitting the mapping. Not in `libc` yet.
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+fn last_error() -> Errno {
+    // SAFETY: no preconditions.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: the location of this thread's errno is always valid.
+    Errno(unsafe { *location })
+}
+
+fn check(result: libc::c_int) -> Result<(), Errno> {
+    if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// Bytes of a page. One system call at the first use, a load after that.
+pub(crate) fn page_size() -> usize {
+    static PAGE: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: the value is the same whoever stores it, and nothing else hangs on it.
+    let known = PAGE.load(Ordering::Relaxed);
+    if known != 0 {
+        return known;
+    }
+    // SAFETY: no preconditions.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+    PAGE.store(size, Ordering::Relaxed);
+    size
+}
+
+/// Maps `len` bytes, readable and writable, neither reserved against overcommit (mode 0 and 1) nor backed by huge pages:
+/// a huge page would make the first touch of one stack commit its neighbours.
+pub(crate) fn map(len: usize) -> Result<NonNull<u8>, Errno> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+    let address = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
+    if address == libc::MAP_FAILED {
+        return Err(last_error());
+    }
+    // An error only says that this kernel has no huge pages.
+    // SAFETY: our mapping of one line above; advice changes no content.
+    unsafe { libc::madvise(address, len, libc::MADV_NOHUGEPAGE) };
+    NonNull::new(address.cast()).ok_or(Errno(libc::ENOMEM))
+}
+
+/// Unmaps what `map` returned.
+///
+/// # Safety
+/// Nothing refers to the range any more.
+pub(crate) unsafe fn unmap(start: NonNull<u8>, len: usize) {
+    // SAFETY: unused — the caller's promise.
+    let result = unsafe { libc::munmap(start.as_ptr().cast(), len) };
+    debug_assert_eq!(result, 0, "gmp: munmap of a slab failed");
+}
+
+/// Makes a range fault by marking its page table entries; the mapping stays one. `EINVAL` where the kernel cannot.
+///
+/// # Safety
+/// The range belongs to the caller, who loses its contents.
+pub(crate) unsafe fn guard_light(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
+    // SAFETY: ours to lose — the caller's promise.
+    check(unsafe { libc::madvise(start.as_ptr().cast(), len, MADV_GUARD_INSTALL) })
+}
+
+/// Whether `guard_light` works here: tried on a page of its own, and not taken on trust. An emulator that accepts advice it
+/// does not know would leave every stack without a guard, so the kernel is asked to write there and must refuse.
+pub(crate) fn has_light_guards() -> bool {
+    let Ok(page) = map(page_size()) else { return false };
+    // SAFETY: ours, and empty.
+    let accepted = unsafe { guard_light(page, page_size()) }.is_ok();
+    // SAFETY: one byte of our own page, which the kernel either fills or cannot reach.
+    let written = unsafe { libc::getrandom(page.as_ptr().cast(), 1, libc::GRND_NONBLOCK) };
+    let works = accepted && written == -1 && last_error() == Errno(libc::EFAULT);
+    // SAFETY: nobody else has seen the page.
+    unsafe { unmap(page, page_size()) };
+    works
+}
+
+/// Makes a range fault by protection, which splits the mapping in three. `ENOMEM` beyond `vm.max_map_count`.
+///
+/// # Safety
+/// The range belongs to the caller, who loses access to it.
+pub(crate) unsafe fn guard_protect(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
+    // SAFETY: ours to lose — the caller's promise.
+    check(unsafe { libc::mprotect(start.as_ptr().cast(), len, libc::PROT_NONE) })
+}
+
+/// Gives the pages of a range back to the kernel; they read as zero afterwards. Light guards inside stay.
+///
+/// # Safety
+/// The range belongs to the caller, who loses its contents.
+pub(crate) unsafe fn discard(start: NonNull<u8>, len: usize) {
+    // SAFETY: ours to lose — the caller's promise.
+    unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) };
+}
+
+/// Sleeps while `word` is `expected`; may return early for no reason.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
+    let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    let none = ptr::null::<libc::timespec>();
+    // SAFETY: the word outlives the call, and no timeout is given.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, expected, none) };
+}
+
+/// Wakes one sleeper on `word`.
+pub(crate) fn futex_wake(word: &AtomicU32) {
+    let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the address only names a queue; nothing is read or written.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, 1) };
+}
+
+/// Writes to standard error, all of it, errors ignored: there is nobody left to tell.
+pub(crate) fn write_stderr(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: the slice is valid for its length.
+        let written = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
+        if written <= 0 {
+            return;
+        }
+        bytes = &bytes[written as usize..];
+    }
+}
+
+/// Ends the process with SIGABRT.
+pub(crate) fn abort() -> ! {
+    // SAFETY: no preconditions; never returns.
+    unsafe { libc::abort() }
+}
+
+/// Bytes that the kernel may need to write a signal frame, all vector state included.
+pub(crate) fn signal_frame_size() -> usize {
+    // SAFETY: no preconditions; 0 where the kernel does not tell.
+    let told = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+    told.max(libc::MINSIGSTKSZ)
+}
+
+/// What is known of the fault that a handler was called for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    /// The address accessed.
+    pub(crate) address: usize,
+    /// Stack pointer of the interrupted code.
+    pub(crate) sp: usize,
+    /// The kernel gives no address: a signal frame did not fit on the stack, or a general protection fault.
+    pub(crate) no_address: bool,
+    /// An instruction caused it and will cause it again; otherwise somebody sent the signal.
+    pub(crate) synchronous: bool,
+}
+
+/// Reads a fault out of a handler's arguments.
+///
+/// # Safety
+/// Both pointers are those that the kernel gave to the handler that is running.
+pub(crate) unsafe fn fault_of(info: *const libc::siginfo_t, context: *const libc::c_void) -> Fault {
+    /// `si_code` when the kernel itself raised the signal.
+    const SI_KERNEL: libc::c_int = 0x80;
+    /// `si_code` of a memory error that nobody has run into yet.
+    const BUS_MCEERR_AO: libc::c_int = 5;
+    // SAFETY: the kernel's — the caller's promise.
+    let info = unsafe { &*info };
+    // SAFETY: any `siginfo_t` has room for the field; it means something only for faults, see below.
+    let address = unsafe { info.si_addr() }.addr();
+    // SAFETY: the kernel's — the caller's promise.
+    let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    Fault {
+        address,
+        sp: interrupted_sp(machine),
+        no_address: info.si_code == SI_KERNEL,
+        synchronous: info.si_code > 0
+            && !(info.si_signo == libc::SIGBUS && info.si_code == BUS_MCEERR_AO),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn interrupted_sp(machine: &libc::mcontext_t) -> usize {
+    machine.gregs[libc::REG_RSP as usize] as usize
+}
+
+#[cfg(target_arch = "aarch64")]
+fn interrupted_sp(machine: &libc::mcontext_t) -> usize {
+    machine.sp as usize
+}
+
+/// The errno of this thread.
+pub(crate) fn errno() -> Errno {
+    last_error()
+}
+
+/// Sets the errno of this thread.
+pub(crate) fn set_errno(errno: Errno) {
+    // SAFETY: no preconditions.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: the location of this thread's errno is always valid.
+    unsafe { *location = errno.0 };
+}

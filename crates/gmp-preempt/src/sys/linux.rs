@@ -1,0 +1,185 @@
+//! Linux: futex, `rt_tgsigqueueinfo`, per-thread CPU clocks, `/proc`, `membarrier`.
+//!
+//! All by raw system call where libc's wrapper might allocate, lock or be a cancellation point.
+
+use std::{ffi::CStr, io, mem::MaybeUninit, ptr, time::Duration};
+
+use super::Origin;
+use crate::sync::plain::AtomicU32;
+
+/// The kernel's id of a thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ThreadId(libc::pid_t);
+
+impl ThreadId {
+    pub(crate) fn current() -> ThreadId {
+        // SAFETY: no obligation.
+        let id = unsafe { libc::syscall(libc::SYS_gettid) };
+        ThreadId(id as libc::pid_t)
+    }
+}
+
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
+    let timeout = timeout.map(|duration| libc::timespec {
+        tv_sec: libc::time_t::try_from(duration.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    });
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: `word` and `timeout` are valid for the call; every outcome (woken, changed, interrupted,
+    // timed out) leads back to the caller, who looks at the word.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, expected, timeout) };
+}
+
+pub(crate) fn futex_wake(word: &AtomicU32) {
+    let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the kernel uses the address as a key and does not read it.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, i32::MAX) };
+}
+
+/// `siginfo_t` of a queued signal, as the kernel lays it out.
+///
+/// ```text
+///   0      4      8      12        16    20    24        32       128
+///   +------+------+------+---------+-----+-----+---------+---------+
+///   | signo| errno| code | padding | pid | uid |  value  |    0    |
+///   +------+------+------+---------+-----+-----+---------+---------+
+/// ```
+#[repr(C)]
+struct Queued {
+    signo: i32,
+    errno: i32,
+    code: i32,
+    _padding: i32,
+    pid: libc::pid_t,
+    uid: libc::uid_t,
+    value: *const (),
+    _rest: [u64; 12],
+}
+
+const _: () = assert!(size_of::<Queued>() == size_of::<libc::siginfo_t>());
+
+pub(crate) fn send_signal(
+    thread: ThreadId,
+    signal: libc::c_int,
+    cookie: *const (),
+) -> io::Result<()> {
+    // Not remembered from `attach`: after a fork the child's own id keeps it from signalling its parent.
+    // SAFETY: no obligation.
+    let process = unsafe { libc::getpid() };
+    // SAFETY: no obligation.
+    let uid = unsafe { libc::getuid() };
+    let info = Queued {
+        signo: signal,
+        errno: 0,
+        code: libc::SI_QUEUE,
+        _padding: 0,
+        pid: process,
+        uid,
+        value: cookie,
+        _rest: [0; 12],
+    };
+    // SAFETY: `info` is a whole siginfo for the length of the call.
+    let queued = unsafe {
+        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread.0, signal, &raw const info)
+    };
+    if queued == 0 {
+        return Ok(());
+    }
+    // A filter or an emulator may know only the older call.
+    if !matches!(errno(), libc::ENOSYS | libc::EPERM) {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: no obligation; the kernel checks that the thread is of this process.
+    if unsafe { libc::syscall(libc::SYS_tgkill, process, thread.0, signal) } == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
+}
+
+/// # Safety
+/// `info` is what the kernel gave to a handler.
+pub(crate) unsafe fn origin(info: *const libc::siginfo_t) -> Origin {
+    // SAFETY: the kernel's layout, see `Queued`; it wrote or cleared all of it.
+    let Queued { code, pid, value, .. } = unsafe { info.cast::<Queued>().read() };
+    // SAFETY: no obligation.
+    let own = unsafe { libc::getpid() };
+    match code {
+        libc::SI_QUEUE if pid == own => Origin::Cookie(value),
+        // 0: out of room for queued signals, the kernel sends SI_USER from nobody.
+        libc::SI_USER | libc::SI_TKILL if pid == own || pid == 0 => Origin::ThisProcess,
+        _ => Origin::Elsewhere,
+    }
+}
+
+pub(crate) fn cpu_time(thread: ThreadId) -> io::Result<Duration> {
+    // The kernel's encoding of "CPU clock (2) of one thread (4) with this id".
+    let clock = (!thread.0 << 3) | 4 | 2;
+    let mut time = MaybeUninit::<libc::timespec>::uninit();
+    // SAFETY: room for the answer.
+    if unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: initialised — the call succeeded.
+    let time = unsafe { time.assume_init() };
+    Ok(Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32))
+}
+
+/// The letter behind the name in `/proc/self/task/<id>/stat`: `R` runs or is ready, all others are not.
+pub(crate) fn is_asleep(thread: ThreadId) -> io::Result<bool> {
+    use std::io::Write;
+
+    let mut path = [0; 48];
+    write!(&mut path[..47], "/proc/self/task/{}/stat", thread.0)?;
+    let path = CStr::from_bytes_until_nul(&path).map_err(io::Error::other)?;
+    // SAFETY: a C string.
+    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // "<id> (<name of at most 15 bytes>) <state> ...", and longer, which is cut off.
+    let mut text = [0_u8; 64];
+    // SAFETY: the length of the buffer; `file` is ours.
+    let length = unsafe { libc::read(file, text.as_mut_ptr().cast(), text.len()) };
+    let read = usize::try_from(length).map_err(|_| io::Error::last_os_error());
+    // SAFETY: ours, and not used again.
+    unsafe { libc::close(file) };
+    state(&text[..read?]).map(|state| state != b'R').ok_or(io::ErrorKind::InvalidData.into())
+}
+
+/// A name may contain anything, parentheses too; the last one ends it.
+fn state(stat: &[u8]) -> Option<u8> {
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    stat.get(end + 2).copied()
+}
+
+const MEMBARRIER_PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
+const MEMBARRIER_REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
+
+pub(crate) fn membarrier_register() -> bool {
+    let command = MEMBARRIER_REGISTER_PRIVATE_EXPEDITED;
+    // SAFETY: no obligation.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+}
+
+/// Cannot fail once registered.
+pub(crate) fn membarrier() {
+    // SAFETY: no obligation.
+    let done = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_PRIVATE_EXPEDITED, 0, 0) };
+    debug_assert_eq!(done, 0, "gmp: membarrier failed after it was registered");
+}
+
+pub(crate) fn errno() -> libc::c_int {
+    // SAFETY: the calling thread's own errno.
+    unsafe { *errno_location() }
+}
+
+pub(crate) fn set_errno(value: libc::c_int) {
+    // SAFETY: the calling thread's own errno.
+    unsafe { *errno_location() = value };
+}
+
+fn errno_location() -> *mut libc::c_int {
+    // SAFETY: no obligation.
+    unsafe { libc::__errno_location() }
+}

@@ -1,0 +1,53 @@
+//! What this crate needs of the operating system, and which file has it.
+//!
+//! Each system's file provides the same names:
+//!
+//! ```text
+//! futex_wait(word, expected, timeout)  sleeps while *word == expected; may return for no reason
+//! futex_wake(word)                     wakes all sleepers; uses the address only
+//! ThreadId::current()                  Copy; what signals and clocks name a thread by
+//! send_signal(thread, signal, cookie)  to a thread of this process that has not ended
+//! origin(info) -> Origin               who sent a signal
+//! cpu_time(thread)                     CPU time used so far
+//! is_asleep(thread)                    whether the kernel has it asleep; `Unsupported` where unknown
+//! membarrier_register() -> bool, membarrier()
+//! errno(), set_errno(value)
+//! ```
+//!
+//! All of them but `is_asleep` are async-signal-safe, none allocates.
+
+/// Who sent a signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// It carries this value.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "the calls of the others carry no value")
+    )]
+    Cookie(*const ()),
+    /// A thread of this process, without a value; also when the kernel had no room to say who.
+    ThisProcess,
+    /// The kernel or another process.
+    Elsewhere,
+}
+
+#[cfg(target_os = "macos")]
+mod darwin;
+#[cfg(target_os = "freebsd")]
+mod freebsd;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod linux;
+
+#[cfg(target_os = "macos")]
+pub(crate) use darwin::*;
+#[cfg(target_os = "freebsd")]
+pub(crate) use freebsd::*;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub(crate) use linux::*;
+
+#[cfg(not(any(
+    all(target_os = "linux", target_pointer_width = "64"),
+    target_os = "freebsd",
+    target_os = "macos"
+)))]
+compile_error!("gmp-preempt supports 64-bit Linux, FreeBSD and macOS");

@@ -1,0 +1,332 @@
+//! The part of a channel that does not know its element type: who waits, how full it is, whether it is
+//! closed; and how to wait for a change of that.
+//!
+//! `select!` looks at channels of different types at once. So everything it needs to decide is here, under
+//! one kind of lock, and only the move of a value is typed and goes through [`Ops`]. Used by `flow`
+//! (typed operations), `select`, `timer` and `future`.
+//!
+//! The hint, a copy of the state that can be read without the lock (written under it, see
+//! [`Core::publish`]):
+//!
+//! ```text
+//!    63                         3   2           1         0
+//!   ┌───────────────────────────┬───────────┬─────────┬────────┐
+//!   │ len                       │ receivers │ senders │ closed │
+//!   └───────────────────────────┴───────────┴─────────┴────────┘
+//!     values in the buffer        wait        wait
+//! ```
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::task::Waker;
+use std::time::Instant;
+
+use gmp_sched::{Claim, Lock, LockGuard, WaitReason, Waiter, park, park_until};
+
+use super::node::{Node, Outcome, Queue};
+use super::sync::{AtomicUsize, Ordering, fence};
+use super::transfer::{Got, Sent};
+
+/// Set once, by close.
+const CLOSED: usize = 1 << 0;
+/// Set while a node is in `State::senders`; its wait may be over already.
+const SENDERS: usize = 1 << 1;
+/// Set while a node is in `State::receivers`; its wait may be over already.
+const RECEIVERS: usize = 1 << 2;
+const LEN_SHIFT: u32 = 3;
+
+/// The capacity of an unbounded channel.
+pub(crate) const UNBOUNDED: usize = usize::MAX;
+/// The largest capacity, so that a length fits the hint. Reached by zero-sized elements only.
+pub(crate) const MAX_CAP: usize = usize::MAX >> (LEN_SHIFT + 1);
+
+/// What `Claim` is won with in a wait at one channel.
+const TOKEN: usize = 1;
+
+/// How many waiters one hold of the lock takes out at most, to keep it short.
+const BATCH: usize = 16;
+
+/// The two directions of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Send,
+    Recv,
+}
+
+/// The typed operations, for those who do not know the type. `Core` is the first field of the whole channel.
+pub(crate) struct Ops {
+    /// Receives into the slot, with the lock held.
+    pub(crate) recv: unsafe fn(&Core, &mut State, *mut ()) -> Got,
+    /// Sends from the slot, with the lock held.
+    pub(crate) send: unsafe fn(&Core, &mut State, *mut ()) -> Sent,
+    /// Moves one value from the first place to the second.
+    pub(crate) relay: unsafe fn(*const (), *mut ()),
+    /// Does what [`Sent::Grow`] asks for, without the lock.
+    pub(crate) grow: unsafe fn(&Core),
+    /// Frees what [`Got::Taken`] left over, without the lock.
+    pub(crate) free: unsafe fn(NonNull<()>),
+    /// Gives back the place that a dynamic send was promised, without the lock.
+    pub(crate) return_permit: unsafe fn(&Core),
+    /// For timers: when they are ready next.
+    pub(crate) when: Option<unsafe fn(&Core, &State) -> Option<Instant>>,
+}
+
+/// The untyped part of a channel.
+#[repr(C)]
+pub(crate) struct Core {
+    hint: AtomicUsize,
+    pub(crate) cap: usize,
+    pub(crate) ops: &'static Ops,
+    lock: Lock<State>,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) closed: bool,
+    /// Values in the buffer.
+    pub(crate) len: usize,
+    /// Values that were received by a future that did not live to use them; received again before those in
+    /// the buffer. They may exceed the capacity.
+    pub(crate) returned: usize,
+    /// Places in the buffer promised to dynamic sends; `len + reserved <= cap`.
+    pub(crate) reserved: usize,
+    /// They wait only while nothing can be received.
+    pub(crate) receivers: Queue,
+    /// They wait only while there is no room.
+    pub(crate) senders: Queue,
+}
+
+// SAFETY: the queues point to nodes of other threads, which are touched by the rules N1 to N5 only.
+unsafe impl Send for State {}
+
+/// Somebody to wake, after unlocking.
+#[derive(Debug)]
+pub(crate) enum Wake {
+    Parked(NonNull<Node>),
+    Task(Option<Waker>),
+}
+
+impl Core {
+    pub(crate) const fn new(cap: usize, ops: &'static Ops) -> Core {
+        let (receivers, senders) = (Queue::new(), Queue::new());
+        let state = State { closed: false, len: 0, returned: 0, reserved: 0, receivers, senders };
+        Core { hint: AtomicUsize::new(0), cap, ops, lock: Lock::new(state) }
+    }
+
+    /// Opens a critical section (see [`Lock::lock`]).
+    #[inline]
+    pub(crate) fn lock(&self) -> LockGuard<'_, State> {
+        self.lock.lock()
+    }
+
+    /// Brings the hint up to date, before unlocking.
+    #[inline]
+    pub(crate) fn publish(&self, st: &State) {
+        let flag = |set: bool, bit: usize| if set { bit } else { 0 };
+        let flags = flag(st.closed, CLOSED)
+            | flag(!st.senders.is_empty(), SENDERS)
+            | flag(!st.receivers.is_empty(), RECEIVERS);
+        // Release: pairs with Acquire in `peek`; who sees the channel closed sees what went before the close.
+        self.hint.store(((st.len + st.returned) << LEN_SHIFT) | flags, Ordering::Release);
+    }
+
+    #[inline]
+    fn peek(&self) -> usize {
+        // Acquire: pairs with Release in `publish`.
+        self.hint.load(Ordering::Acquire)
+    }
+
+    /// Whether a receive may succeed, or fail for good. False is exact at some moment of the call.
+    #[inline]
+    pub(crate) fn may_recv(&self) -> bool {
+        self.peek() & !RECEIVERS != 0
+    }
+
+    /// Whether a send may succeed, or fail for good. False is exact at some moment of the call.
+    #[inline]
+    pub(crate) fn may_send(&self) -> bool {
+        let hint = self.peek();
+        hint & (CLOSED | RECEIVERS) != 0 || hint >> LEN_SHIFT < self.cap
+    }
+
+    /// As [`may_recv`](Core::may_recv), and where it says no, what this thread has done on *other* channels
+    /// was visible before. Without that, two parties that each send on one channel and then find the other's
+    /// empty could both be refused, which no order of the four operations explains.
+    #[inline]
+    pub(crate) fn may_recv_now(&self) -> bool {
+        // SeqCst fence: pairs with itself in the other party; the store to one hint comes before the load of
+        // the other. Only the refused pay for it.
+        self.may_recv() || {
+            fence(Ordering::SeqCst);
+            self.may_recv()
+        }
+    }
+
+    /// As [`may_recv_now`](Core::may_recv_now), for a send.
+    #[inline]
+    pub(crate) fn may_send_now(&self) -> bool {
+        // SeqCst fence: as in `may_recv_now`.
+        self.may_send() || {
+            fence(Ordering::SeqCst);
+            self.may_send()
+        }
+    }
+
+    /// Closed, and nothing left to receive, for good.
+    #[inline]
+    pub(crate) fn is_drained(&self) -> bool {
+        self.peek() & !(RECEIVERS | SENDERS) == CLOSED
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.peek() & CLOSED != 0
+    }
+
+    /// Values in the buffer.
+    pub(crate) fn len(&self) -> usize {
+        self.peek() >> LEN_SHIFT
+    }
+
+    /// Waits at this channel until somebody ends the wait; `None` at `deadline`. The lock, which comes
+    /// locked, is released once the caller is saved. Parks the goroutine, or blocks the thread.
+    ///
+    /// # Safety
+    ///
+    /// `waiter` is `Waiter::current()`, taken just before; `slot` holds a value of the channel (for `Send`)
+    /// or has place for one (for `Recv`), and is the channel's to use until this returns.
+    pub(crate) unsafe fn wait<'a>(
+        &'a self,
+        mut st: LockGuard<'a, State>,
+        waiter: Waiter,
+        side: Side,
+        slot: *mut (),
+        reason: WaitReason,
+        deadline: Option<Instant>,
+    ) -> Option<Outcome> {
+        let Some(deadline) = deadline else {
+            let node = Node::parked(waiter, slot);
+            // SAFETY: the node stays here until it was popped, which is what ends the wait.
+            unsafe { st.queue(side).push(&node) };
+            self.publish(&st);
+            // SAFETY: the caller's waiter; whoever pops the node readies it once, after the unlock at least.
+            unsafe { park(waiter, reason, move || drop(st)) };
+            return Some(node.outcome.get());
+        };
+        let claim = Claim::new();
+        let node = Node::claimed(waiter, slot, &claim, TOKEN);
+        // SAFETY: the node is unlinked below when the wait timed out.
+        unsafe { st.queue(side).push(&node) };
+        self.publish(&st);
+        // SAFETY: as above; whoever readies has won the claim.
+        unsafe { park_until(waiter, reason, deadline, &claim, move || drop(st)) };
+        if claim.winner() != Claim::TIMED_OUT {
+            return Some(node.outcome.get());
+        }
+        self.withdraw(&node, side);
+        None
+    }
+
+    /// Takes `node` out of its queue, if nobody has: afterwards nobody refers to it (N4).
+    pub(crate) fn withdraw(&self, node: &Node, side: Side) {
+        let mut st = self.lock();
+        if node.is_linked() {
+            // SAFETY: linked, and only ever in this queue.
+            unsafe { st.queue(side).unlink(node) };
+            self.publish(&st);
+        }
+    }
+
+    /// Closes the channel and wakes everybody who waits. True if this call did it.
+    pub(crate) fn close(&self) -> bool {
+        {
+            let mut st = self.lock();
+            if st.closed {
+                return false;
+            }
+            st.closed = true;
+            self.publish(&st);
+        }
+        self.wake_all(Outcome::Closed);
+        true
+    }
+
+    /// Ends the wait of everybody who waits now, a few at each hold of the lock.
+    pub(crate) fn wake_all(&self, outcome: Outcome) {
+        loop {
+            let mut batch = [const { None }; BATCH];
+            let mut taken = 0;
+            let mut st = self.lock();
+            while taken < BATCH {
+                let Some(node) = st.receivers.pop().or_else(|| st.senders.pop()) else { break };
+                batch[taken] = Some(Wake::take(node, outcome));
+                taken += 1;
+            }
+            self.publish(&st);
+            drop(st);
+            for wake in batch.into_iter().flatten() {
+                wake.wake(outcome);
+            }
+            if taken < BATCH {
+                return;
+            }
+        }
+    }
+}
+
+impl State {
+    #[inline]
+    pub(crate) fn queue(&mut self, side: Side) -> &mut Queue {
+        match side {
+            Side::Send => &mut self.senders,
+            Side::Recv => &mut self.receivers,
+        }
+    }
+
+    /// Whether the buffer takes one more.
+    #[inline]
+    pub(crate) fn has_room(&self, cap: usize) -> bool {
+        self.len + self.returned + self.reserved < cap
+    }
+
+    /// Whether `side` would not have to wait. For channels; timers have their own rule.
+    pub(crate) fn is_ready(&mut self, cap: usize, side: Side) -> bool {
+        self.closed
+            || match side {
+                Side::Recv => self.len > 0 || self.returned > 0 || self.senders.has_open(),
+                Side::Send => self.has_room(cap) || self.receivers.has_open(),
+            }
+    }
+}
+
+impl Wake {
+    /// For a node just popped, with the lock held: ends a task's wait, which may not be touched later.
+    pub(crate) fn take(node: NonNull<Node>, outcome: Outcome) -> Wake {
+        // SAFETY: just popped, so valid.
+        if unsafe { node.as_ref() }.is_task() {
+            // SAFETY: a task's, under the lock (caller).
+            Wake::Task(unsafe { Node::end_task(node, outcome) })
+        } else {
+            Wake::Parked(node)
+        }
+    }
+
+    /// Wakes it, outside the lock. Runs the code of a waker, if it is a task.
+    pub(crate) fn wake(self, outcome: Outcome) {
+        match self {
+            // SAFETY: popped by the caller of `take`, and `self` is consumed.
+            Wake::Parked(node) => unsafe { Node::wake(node, outcome) },
+            Wake::Task(Some(waker)) => waker.wake(),
+            Wake::Task(None) => {}
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("len", &self.len())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,3 @@
+//! The atomics of this folder, from one place, so that a model checker's types could stand in for std's.
+
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};

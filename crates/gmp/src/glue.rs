@@ -1,0 +1,52 @@
+//! The only file that knows all crates: implements the scheduler's seams with the poller and the preempter.
+
+use std::io;
+use std::sync::Arc;
+
+use gmp_preempt::Target;
+use gmp_sched::{Driver, MHandle, Preempt};
+
+use crate::net::poll::PollDriver;
+
+/// The descriptors' side of the scheduler.
+pub(crate) static DRIVER: &dyn Driver = &PollDriver;
+
+/// The side that stops hogs.
+pub(crate) static PREEMPT: &dyn Preempt = &Signals;
+
+/// Stops threads by SIGURG. The token of a thread is its `Target`, which is leaked: the monitor may hold it
+/// in the very moment in which the thread ends, and threads end when a runtime stops only.
+struct Signals;
+
+/// # Safety
+///
+/// `token` comes from `attach`.
+unsafe fn target<'a>(token: *mut ()) -> &'a Target {
+    // SAFETY: a leaked `Arc`'s content.
+    unsafe { &*token.cast::<Target>() }
+}
+
+// SAFETY: `Target` keeps a thread for which its `OnStop` returned true in the handler until `resume`, and
+// counts a `resume` that comes early.
+unsafe impl Preempt for Signals {
+    fn attach(&self, m: MHandle) -> io::Result<*mut ()> {
+        // SAFETY: `try_hand_over` is async-signal-safe, and the M lives for ever.
+        let target = unsafe { Target::attach(gmp_sched::try_hand_over, m.into_raw())? };
+        Ok(Arc::into_raw(target).cast_mut().cast())
+    }
+
+    fn request(&self, token: *mut ()) -> bool {
+        // SAFETY: the scheduler passes tokens of `attach`.
+        unsafe { target(token) }.request().is_ok()
+    }
+
+    fn resume(&self, token: *mut ()) {
+        // SAFETY: as above.
+        unsafe { target(token) }.resume();
+    }
+
+    fn detach(&self, token: *mut ()) {
+        // SAFETY: as above.
+        unsafe { target(token) }.detach();
+    }
+}

@@ -1,0 +1,152 @@
+//! Starting the runtime, its parameters, and what can be asked of it while it runs.
+
+use std::time::Duration;
+
+use gmp_sched::{Config, MAX_PROCS};
+
+pub use gmp_sched::{
+    ForbidPark, Metrics, ProcMetrics, forbid_park, gomaxprocs, num_goroutine, set_gomaxprocs,
+};
+
+use crate::env;
+use crate::{glue, panics};
+
+pub mod stack;
+
+/// Parameters of a runtime. What is not set comes from the environment (`GOMAXPROCS`, `GMP_STACK_SIZE`,
+/// `GMP_TIME_SLICE`), else from the machine.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing before `run`"]
+pub struct Builder {
+    max_procs: Option<usize>,
+    stack_size: Option<usize>,
+    time_slice: Option<Duration>,
+    max_threads: Option<usize>,
+}
+
+impl Builder {
+    /// Nothing set.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// GOMAXPROCS: how many goroutines run at once, 1 to 1024.
+    pub fn max_procs(mut self, n: usize) -> Builder {
+        self.max_procs = Some(n);
+        self
+    }
+
+    /// Reserve of a goroutine's stack in bytes, rounded up to a power of two. Address space, not memory.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How long a goroutine runs while others wait before it is asked, then made, to give way.
+    pub fn time_slice(mut self, slice: Duration) -> Builder {
+        self.time_slice = Some(slice);
+        self
+    }
+
+    /// Threads that the runtime may have, including those that goroutines block. Reaching it aborts.
+    pub fn max_threads(mut self, n: usize) -> Builder {
+        self.max_threads = Some(n);
+        self
+    }
+
+    /// Runs `f` as the main goroutine; see [`run`].
+    ///
+    /// # Panics
+    ///
+    /// As [`run`]; when a parameter makes no sense.
+    ///
+    /// # Safety
+    ///
+    /// As [`run`].
+    pub unsafe fn run<T>(self, f: impl FnOnce() -> T + Send) -> T {
+        let config = match self.config() {
+            Ok(config) => config,
+            Err(e) => panic!("{e}"),
+        };
+        panics::install();
+        // SAFETY: the caller's contract is the same.
+        unsafe { gmp_sched::run(config, crate::local::with_locals(f)) }
+    }
+
+    fn config(&self) -> Result<Config, String> {
+        let sizes = "wants bytes, optionally with K, KiB, M, MiB, G or GiB";
+        let procs = env::read("GOMAXPROCS", env::count, "wants a number from 1 to 1024")?;
+        let stack = env::read("GMP_STACK_SIZE", env::size, sizes)?;
+        let slice = env::read("GMP_TIME_SLICE", env::duration, "wants a time like 10ms or 500us")?;
+        let preempt = env::read("GMP_PREEMPT", on_or_off, "wants on or off")?.unwrap_or(true);
+        let mut config = Config::default();
+        config.procs = self.max_procs.or(procs).unwrap_or(config.procs);
+        config.stack_size = self.stack_size.or(stack).unwrap_or(config.stack_size);
+        config.main_stack_size = config.main_stack_size.max(config.stack_size);
+        config.time_slice = self.time_slice.or(slice).unwrap_or(config.time_slice);
+        config.max_threads = self.max_threads.unwrap_or(config.max_threads);
+        config.driver = Some(glue::DRIVER);
+        config.preempt = preempt.then_some(glue::PREEMPT);
+        if !(1..=MAX_PROCS).contains(&config.procs) {
+            return Err(format!(
+                "GOMAXPROCS={}: wants a number from 1 to {MAX_PROCS}",
+                config.procs
+            ));
+        }
+        if config.time_slice < Duration::from_micros(100) {
+            return Err(format!(
+                "a time slice of {:?} is below 100 µs, the cost of a few hand-overs",
+                config.time_slice
+            ));
+        }
+        if config.max_threads <= config.procs {
+            return Err(format!(
+                "{} threads are too few for {} processors",
+                config.max_threads, config.procs
+            ));
+        }
+        Ok(config)
+    }
+}
+
+fn on_or_off(text: &str) -> Option<bool> {
+    match text {
+        "on" | "1" => Some(true),
+        "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// Runs `f` as the main goroutine of a new runtime, and returns its result when it returns, whatever the
+/// other goroutines are doing: they never run again. Blocks the thread; waits for its turn while a runtime
+/// of another thread is running.
+///
+/// # Panics
+///
+/// With the payload of `f`'s panic; when called from a goroutine; when an environment variable makes no
+/// sense; when the system refuses threads or memory.
+///
+/// # Safety
+///
+/// The one contract: a goroutine may continue on another OS thread after it parked, so code in goroutines
+/// must not keep what belongs to its thread over a call that can park: no borrow of a thread-local's content,
+/// no handle to it, no function that uses the same thread-local before and after a park.
+/// `docs/contract.md` has examples of what is fine and what is not.
+pub unsafe fn run<T>(f: impl FnOnce() -> T + Send) -> T {
+    // SAFETY: the caller's contract is the same.
+    unsafe { Builder::new().run(f) }
+}
+
+/// CPUs that the process may use: affinity and cgroup quota.
+pub fn num_cpu() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Figures of the runtime: counters per processor and totals. Allocates; neither parks nor blocks.
+///
+/// # Panics
+///
+/// When no runtime is running.
+pub fn metrics() -> Metrics {
+    gmp_sched::metrics()
+}

@@ -1,0 +1,148 @@
+//! Contexts: cancellation, causes, values, `after_func` (go.md 1.7).
+
+mod sync_common;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gmp::context::{Context, ContextError, background};
+use sync_common::{goroutine, until, with_all_parties};
+
+#[test]
+fn the_background_is_never_over() {
+    let root = background();
+    assert_eq!((root.err(), root.deadline(), root.cause().is_none()), (None, None, true));
+    assert!(!root.done().is_closed());
+}
+
+#[test]
+fn cancel_reaches_everything_below_before_it_returns() {
+    with_all_parties(|parties| {
+        let (top, cancel) = background().with_cancel();
+        let mut all = vec![(top.clone(), None)];
+        for i in 0..100 {
+            let (below, handle) = all[i / 3].0.with_value(i).with_cancel();
+            all.push((below, Some(handle)));
+        }
+        let (other, _keep) = background().with_cancel();
+        let waiters: Vec<_> = (0..4)
+            .map(|i| {
+                let context = all[i * 20].0.clone();
+                parties.start(i, move || context.done().recv().is_err())
+            })
+            .collect();
+        assert!(all.iter().all(|(context, _)| context.err().is_none()));
+        cancel.cancel();
+        for (context, _) in &all {
+            assert_eq!(context.err(), Some(ContextError::Canceled));
+            assert!(context.done().is_closed());
+        }
+        assert_eq!(other.err(), None);
+        assert!(waiters.into_iter().all(|w| w.join().unwrap()));
+    });
+}
+
+#[test]
+fn a_child_of_a_cancelled_context_is_cancelled_from_the_start() {
+    let (top, cancel) = background().with_cancel();
+    cancel.cancel_with("too slow");
+    let (below, _handle) = top.with_cancel();
+    assert_eq!(below.err(), Some(ContextError::Canceled));
+    assert!(below.done().recv().is_err());
+    assert_eq!(below.cause().map(|c| c.to_string()), Some("too slow".to_string()));
+}
+
+#[test]
+fn cancelling_a_child_leaves_the_parent_alone() {
+    let (top, _cancel) = background().with_cancel();
+    let (below, cancel) = top.with_cancel();
+    cancel.cancel();
+    assert_eq!((below.err(), top.err()), (Some(ContextError::Canceled), None));
+}
+
+#[test]
+fn dropping_the_handle_cancels() {
+    let (context, cancel) = background().with_cancel();
+    drop(cancel);
+    assert_eq!(context.err(), Some(ContextError::Canceled));
+}
+
+#[test]
+fn the_first_cause_wins_and_is_inherited() {
+    let (top, cancel) = background().with_cancel();
+    let (below, below_cancel) = top.with_cancel();
+    let (own, own_cancel) = top.with_cancel();
+    own_cancel.cancel();
+    cancel.cancel_with(io::Error::other("disk on fire"));
+    cancel.cancel_with("later");
+    below_cancel.cancel_with("later still");
+    let text = |context: &Context| context.cause().map(|c| c.to_string());
+    assert_eq!(text(&top), Some("disk on fire".to_string()));
+    assert_eq!(text(&below), Some("disk on fire".to_string()));
+    assert_eq!(text(&own), Some("context canceled".to_string()));
+    assert!(top.cause().is_some_and(|c| c.is::<io::Error>()));
+}
+
+#[test]
+fn values_are_found_by_type_newest_first() {
+    #[derive(Debug, PartialEq)]
+    struct Request(u32);
+    let outer = background().with_value(Request(1)).with_value("name");
+    let inner = outer.with_value(Request(2));
+    assert_eq!(outer.value(), Some(&Request(1)));
+    assert_eq!((inner.value(), inner.value::<&str>()), (Some(&Request(2)), Some(&"name")));
+    assert_eq!(inner.value::<u64>(), None);
+    let (top, cancel) = inner.with_cancel();
+    cancel.cancel();
+    let free = top.without_cancel();
+    assert_eq!((free.err(), free.deadline(), free.value()), (None, None, Some(&Request(2))));
+}
+
+#[test]
+fn after_func_runs_once_when_it_is_over() {
+    goroutine(|| {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let run = || {
+            let runs = Arc::clone(&runs);
+            move || {
+                runs.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let (context, cancel) = background().with_cancel();
+        let kept = context.after_func(run());
+        let stopped = context.after_func(run());
+        assert!(stopped.stop());
+        assert!(!stopped.stop());
+        cancel.cancel();
+        until(|| runs.load(Ordering::Relaxed) == 1);
+        assert!(!kept.stop());
+        let late = context.after_func(run());
+        until(|| runs.load(Ordering::Relaxed) == 2);
+        assert!(!late.stop());
+        assert!(background().after_func(run()).stop());
+    });
+}
+
+/// Of `stop` and the run exactly one happens.
+#[test]
+fn stop_and_cancel_race_exactly() {
+    goroutine(|| {
+        for _ in 0..500 {
+            let runs = Arc::new(AtomicUsize::new(0));
+            let mine = Arc::clone(&runs);
+            let (context, cancel) = background().with_cancel();
+            let stop = context.after_func(move || {
+                mine.fetch_add(1, Ordering::Relaxed);
+            });
+            let canceller = gmp::go(move || cancel.cancel());
+            let stopped = stop.stop();
+            canceller.join().unwrap();
+            if stopped {
+                assert_eq!(Arc::strong_count(&runs), 1, "the function was dropped");
+            } else {
+                until(|| runs.load(Ordering::Relaxed) == 1);
+            }
+        }
+    });
+}

@@ -1,0 +1,285 @@
+//! Measuring: the programs take turns, round by round.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write as _};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use gmp_bench_contract::workloads::Workload;
+
+use crate::bench::build::{Built, Program};
+use crate::bench::options::Options;
+use crate::bench::results::{Missing, Results, Series};
+use crate::bench::{http, machine, peers, store};
+use crate::process::{Output, capture};
+
+/// The longest that one run may take. The sizes are made for a second; a runtime that needs this
+/// long has left the comparison.
+const RUN_LIMIT: Duration = Duration::from_secs(60);
+
+/// A runtime whose first run of a workload takes longer gets fewer rounds of it.
+const LONG: Duration = Duration::from_secs(5);
+
+/// Name, value and check of each quantity of one run.
+type Values = Vec<(String, f64, String)>;
+
+/// One contestant in one workload.
+struct Contestant<'a> {
+    runtime: &'a str,
+    run: Box<dyn Fn() -> Result<Values, String> + 'a>,
+}
+
+/// Measures everything that `options` asks for.
+pub(super) fn all(built: &Built, home: &Path, options: &Options) -> Result<Results, String> {
+    let mut results = Results { procs: options.procs, ..Results::default() };
+    results.notes = machine::notes();
+    results.notes.extend(built.versions.iter().cloned());
+    results.notes.push(format!(
+        "GOMAXPROCS {}, {} rounds, {} sizes",
+        options.procs,
+        options.rounds,
+        if options.quick { "quick" } else { "full" }
+    ));
+    if let Some(warning) = machine::warning() {
+        println!("note: {warning}");
+        results.notes.push(warning);
+    }
+    let asked = |missing: &&Missing| {
+        let measured = |name: &String| options.workloads().iter().any(|w| w.name == name);
+        missing.workload.as_ref().is_none_or(measured)
+    };
+    results.missing.extend(built.missing.iter().filter(asked).cloned());
+    let workloads = options.workloads();
+    let mut progress = Progress::new(workloads.len());
+    for workload in workloads {
+        let contestants = contestants(workload, built, home, options, &mut results.missing);
+        measure(workload, &contestants, options, &mut progress, &mut results);
+        progress.workload += 1;
+    }
+    progress.clear();
+    Ok(results)
+}
+
+/// Lets the contestants of one workload take turns.
+fn measure(
+    workload: &Workload,
+    contestants: &[Contestant<'_>],
+    options: &Options,
+    progress: &mut Progress,
+    results: &mut Results,
+) {
+    let size = options.size(workload);
+    let mut found: BTreeMap<(usize, String), Series> = BTreeMap::new();
+    // How many rounds each contestant still gets.
+    let mut left = vec![options.rounds; contestants.len()];
+    for round in 0..options.rounds {
+        for turn in 0..contestants.len() {
+            // Each round begins with another one, so that nobody always follows the same neighbour.
+            let at = (turn + round) % contestants.len();
+            if left[at] == 0 {
+                continue;
+            }
+            left[at] -= 1;
+            let contestant = &contestants[at];
+            progress.show(workload.name, contestant.runtime, round + 1, options.rounds);
+            let start = Instant::now();
+            match (contestant.run)() {
+                Ok(values) => {
+                    for (name, value, check) in values {
+                        let runtime = contestant.runtime.to_owned();
+                        let key = (at, name.clone());
+                        let series = found.entry(key).or_insert_with(|| Series {
+                            name,
+                            runtime,
+                            size,
+                            values: Vec::new(),
+                            check: check.clone(),
+                        });
+                        series.values.push(value);
+                        if series.check != check {
+                            series.check = format!("{} and {check}", series.check);
+                        }
+                    }
+                }
+                Err(reason) => {
+                    left[at] = 0;
+                    let (workload, runtime) =
+                        (Some(workload.name.into()), contestant.runtime.into());
+                    results.missing.push(Missing { workload, runtime, reason });
+                }
+            }
+            if round == 0 && start.elapsed() > LONG {
+                left[at] = left[at].min(if options.quick { 0 } else { 2 });
+            }
+        }
+    }
+    results.series.extend(found.into_values().filter(|series| !series.values.is_empty()));
+    progress.line(workload.name, results);
+}
+
+/// Who takes part in `workload`; who cannot is noted in `missing`.
+fn contestants<'a>(
+    workload: &'static Workload,
+    built: &'a Built,
+    home: &Path,
+    options: &Options,
+    missing: &mut Vec<Missing>,
+) -> Vec<Contestant<'a>> {
+    for program in &built.programs {
+        for (name, reason) in program.absent.iter().filter(|(name, _)| name == workload.name) {
+            let (workload, runtime) = (Some(name.clone()), program.runtime.clone());
+            missing.push(Missing { workload, runtime, reason: reason.clone() });
+        }
+    }
+    let (procs, size) = (options.procs, options.size(workload));
+    let runners = built.programs.iter().filter(|p| p.runs.iter().any(|name| name == workload.name));
+    if !workload.name.starts_with("http") {
+        return runners
+            .map(|program| Contestant {
+                runtime: &program.runtime,
+                run: Box::new(move || once(program, workload.name, procs, size)),
+            })
+            .collect();
+    }
+    let wrk = match peers::wrk() {
+        Ok(wrk) => wrk,
+        Err(reason) => {
+            let (workload, runtime) = (Some(workload.name.into()), "wrk".into());
+            missing.push(Missing { workload, runtime, reason });
+            return Vec::new();
+        }
+    };
+    let serve = move |server: &mut Command, addr, path: &str| {
+        let seen = http::measure(&wrk, server, addr, path, size)?;
+        let check = format!("{} bytes", seen.body);
+        Ok(vec![
+            (workload.name.to_owned(), seen.rate, check.clone()),
+            (format!("{}.p99", workload.name), seen.p99, check),
+        ])
+    };
+    if workload.name == "http" {
+        return runners
+            .map(|program| {
+                let serve = serve.clone();
+                let run = move || {
+                    let addr = http::free_address()?;
+                    let mut server = raised(&program.path);
+                    server.args(["http", "--procs", &procs.to_string()]);
+                    serve(server.args(["--addr", &addr.to_string()]), addr, "/")
+                };
+                Contestant { runtime: &program.runtime, run: Box::new(run) }
+            })
+            .collect();
+    }
+    let folder = home.join("www");
+    if let Err(error) =
+        crate::bench::write(&folder.join("file.txt"), &"0123456789abcde\n".repeat(64))
+    {
+        let (workload, runtime) = (Some(workload.name.into()), "all".into());
+        missing.push(Missing { workload, runtime, reason: error });
+        return Vec::new();
+    }
+    built
+        .file_servers
+        .iter()
+        .map(|(runtime, path)| {
+            let (serve, folder) = (serve.clone(), folder.clone());
+            let run = move || {
+                let addr = http::free_address()?;
+                let mut server = raised(path);
+                server.arg(addr.to_string()).arg(&folder).env("GOMAXPROCS", procs.to_string());
+                serve(&mut server, addr, "/file.txt")
+            };
+            Contestant { runtime, run: Box::new(run) }
+        })
+        .collect()
+}
+
+/// Runs a program once; the name, value and check of each quantity.
+fn once(program: &Program, workload: &str, procs: usize, size: u64) -> Result<Values, String> {
+    let mut command = raised(&program.path);
+    command.arg(workload);
+    command.args(["--procs", &procs.to_string(), "--size", &size.to_string()]);
+    let out = capture(command.env("RUST_BACKTRACE", "0"), RUN_LIMIT)?;
+    if !out.success() {
+        return Err(why(&out));
+    }
+    let lines = store::lines(&out.stdout)?;
+    Ok(lines.into_iter().map(|line| (line.name, line.value, line.check)).collect())
+}
+
+/// A command with as many descriptors as the machine lets it have: echo and idle need 2000.
+fn raised(program: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n \"$(ulimit -Hn)\"; exec \"$0\" \"$@\""]).arg(program);
+    command
+}
+
+/// The telling line of a failed run, and how it ended.
+fn why(out: &Output) -> String {
+    let lines: Vec<&str> = out.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+    // A panic says where in the first line and what in the second.
+    let telling = match lines.iter().position(|line| line.contains("panicked at")) {
+        Some(at) => lines.get(at + 1).or(lines.get(at)),
+        None => lines.first(),
+    };
+    match telling {
+        Some(line) => format!("{} ({})", line.trim(), out.fate()),
+        None => out.fate(),
+    }
+}
+
+/// The line at the bottom of the terminal, and a line for each finished workload.
+struct Progress {
+    start: Instant,
+    workload: usize,
+    workloads: usize,
+    terminal: bool,
+}
+
+impl Progress {
+    fn new(workloads: usize) -> Progress {
+        let terminal = std::io::stderr().is_terminal();
+        Progress { start: Instant::now(), workload: 0, workloads, terminal }
+    }
+
+    fn show(&self, workload: &str, runtime: &str, round: usize, rounds: usize) {
+        if !self.terminal {
+            return;
+        }
+        let done = 20 * self.workload / self.workloads;
+        eprint!(
+            "\r\x1b[K[{}{}] {}/{} {workload}: {runtime}, round {round}/{rounds}, {} s",
+            "#".repeat(done),
+            ".".repeat(20 - done),
+            self.workload + 1,
+            self.workloads,
+            self.start.elapsed().as_secs(),
+        );
+        // A terminal that cannot be written to is no reason to stop.
+        let _ = std::io::stderr().flush();
+    }
+
+    fn clear(&self) {
+        if self.terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+
+    /// The medians of a finished workload.
+    fn line(&self, workload: &str, results: &Results) {
+        self.clear();
+        let report = results.report(None);
+        let own = |name: &str| name == workload || name.starts_with(&format!("{workload}."));
+        for row in report.rows.iter().filter(|row| own(&row.name)) {
+            let bars = row.bars.iter();
+            let bars: Vec<String> = bars
+                .map(|bar| {
+                    format!("{} {}", bar.runtime, crate::bench::markdown::figure(bar.median))
+                })
+                .collect();
+            println!("{:<15} {:<6} {}", row.name, row.unit, bars.join("  "));
+        }
+    }
+}

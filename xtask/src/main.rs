@@ -1,0 +1,80 @@
+//! `cargo xtask TASK`: the repository's gates and tools, one per file.
+//!
+//! A gate checks the repository; a tool makes something. This file finds the one asked for.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program of the terminal")]
+
+mod bench;
+mod cargo;
+mod ci;
+mod clippy;
+mod doc;
+mod files;
+mod fmt;
+mod gate;
+mod harness;
+mod loom;
+mod models;
+mod msrv;
+mod package;
+mod process;
+mod san;
+mod suite;
+mod tidy;
+
+use std::process::ExitCode;
+
+use gate::Gate;
+
+/// The gates that can be run by name, with what they take.
+const GATES: [(&str, &str, Gate); 10] = [
+    ("fmt", "[--fix]  rustfmt over every file", fmt::run),
+    ("tidy", "the rules of the repository", tidy::run),
+    ("clippy", "warnings denied, all targets", clippy::run),
+    ("test", "[debug|release] [-p CRATE] [FILTER]  unit and integration tests", suite::either),
+    ("doctest", "examples in the documentation", doc::tests),
+    ("doc", "documentation, broken links denied", doc::pages),
+    ("loom", "[CRATE..] [--only NAME]  models and their mutants", loom::run),
+    ("package", "what each crate would publish", package::run),
+    ("msrv", "the oldest promised compiler", msrv::run),
+    ("san", "[CRATE..]  unit tests under the address sanitizer", san::run),
+];
+
+/// Tasks that report by themselves.
+type Tool = fn(&[String]) -> Result<(), String>;
+
+/// The tools, with what they take.
+const TOOLS: [(&str, &str, Tool); 2] = [
+    ("ci", "all gates: what .ci/run runs", ci::run),
+    ("bench", "[--help]  every workload on every runtime, one report", bench::run),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = args.split_first() else {
+        usage();
+        return ExitCode::from(2);
+    };
+    let gate = GATES.iter().find(|(gate, ..)| gate == name);
+    let tool = TOOLS.iter().find(|(tool, ..)| tool == name);
+    let result = match (gate, tool) {
+        (Some((.., gate)), _) => gate(rest).and_then(gate::Report::into_result),
+        (None, Some((.., tool))) => tool(rest),
+        (None, None) => {
+            usage();
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = result {
+        eprintln!("{name}: {error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() {
+    eprintln!("usage: cargo xtask TASK [ARGUMENTS]\n");
+    for (name, about) in TOOLS.map(|t| (t.0, t.1)).into_iter().chain(GATES.map(|g| (g.0, g.1))) {
+        eprintln!("  {name:<10} {about}");
+    }
+}
