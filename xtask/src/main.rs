@@ -8,6 +8,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod clippy;
+mod cross;
 mod doc;
 mod files;
 mod fmt;
@@ -40,12 +41,13 @@ const GATES: [(&str, &str, Gate); 10] = [
     ("san", "[CRATE..]  unit tests under the address sanitizer", san::run),
 ];
 
-/// Tasks that report by themselves.
+/// Reports by itself.
 type Tool = fn(&[String]) -> Result<(), String>;
 
 /// The tools, with what they take.
-const TOOLS: [(&str, &str, Tool); 2] = [
+const TOOLS: [(&str, &str, Tool); 3] = [
     ("ci", "all gates: what .ci/run runs", ci::run),
+    ("cross", "[ARGS]  tests for aarch64 under qemu-user", cross::run),
     ("bench", "[--help]  every workload on every runtime, one report", bench::run),
 ];
 

@@ -8,6 +8,7 @@
 //!            event                     consume / arm
 //!   EMPTY ──────────▶ READY      READY ──────────────▶ EMPTY   (go and try the system call)
 //!   EMPTY ───arm────▶ waiter     waiter ───event─────▶ EMPTY   (the edge went to the waiter: wake it)
+//!   EMPTY ──restore───▶ READY    waiter ──restore────▶ EMPTY   (an edge put back: as an event)
 //!                                waiter ───disarm────▶ EMPTY   (its deadline passed first)
 //!   anything ──close──▶ CLOSED   (a waiter that was there is handed out: wake it)
 //!
@@ -26,8 +27,11 @@
 //! has used its data; that costs one vain system call and loses nothing. No two words take part, so
 //! nothing needs sequential consistency.
 //!
-//! At most one waiter per direction: callers serialise readers among themselves, and writers. Called by
-//! the poller and by those who wait; every method neither parks, blocks nor allocates.
+//! Several may consume and try at once, but one waits: callers keep the others in line. A second reader can
+//! find `EMPTY` because the first has the edge in hand, and arm. So whoever has not used its edge up puts it
+//! back *as an event*: the waiter gets it.
+//!
+//! Called by the poller and by those who wait; every method neither parks, blocks nor allocates.
 
 use std::ptr::{self, NonNull};
 
@@ -85,13 +89,15 @@ impl Desc {
         self.0.compare_exchange(READY, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Remembers an edge that was consumed but not used up.
+    /// Puts an edge back that was consumed but not used up. Hands out the waiter that it is for: one that
+    /// found nothing to consume, and armed, while this edge was in use.
     #[inline]
-    pub(crate) fn restore(&self) {
-        // Release: pairs with Acquire in `consume` and `arm`; passes on what this consumer acquired.
-        // Failure changes nothing: the word is READY or CLOSED, or a waiter of another operation that
-        // arms only after an attempt of its own.
-        let _ = self.0.compare_exchange(EMPTY, READY, Ordering::Release, Ordering::Relaxed);
+    pub(crate) fn restore(&self) -> Option<NonNull<()>> {
+        if mutant!("desc_restore_blind") {
+            let _ = self.0.compare_exchange(EMPTY, READY, Ordering::AcqRel, Ordering::Relaxed);
+            return None;
+        }
+        self.event()
     }
 
     /// R3. Puts `waiter` into the word, unless an event came first.

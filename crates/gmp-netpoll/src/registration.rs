@@ -90,7 +90,8 @@ impl<'p, S: AsFd> Registration<'p, S> {
 
     /// The operation left something behind: the next wait ends at once.
     pub fn restore(&self, direction: Direction) {
-        self.source.restore(direction);
+        let foreign = self.source.restore(direction);
+        debug_assert!(foreign.is_none(), "only threads of ours wait on a Registration");
     }
 
     /// Runs `operation` until it says something else than `WouldBlock`, waiting in between. Blocks the

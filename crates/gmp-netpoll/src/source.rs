@@ -4,7 +4,7 @@
 //!   loop {
 //!       if source.consume(Read) {                        the kernel had something, perhaps
 //!           match read(fd, buf) {
-//!               n          => { source.settle(Read, n, buf.len()); return n }
+//!               n          => { wake(source.settle(Read, n, buf.len())); return n }
 //!               EAGAIN     => {}                         used up: nothing to settle
 //!           }
 //!       } else park(|| source.arm(Read, me))             in the park's commit; Ready: wake me at once
@@ -93,23 +93,24 @@ impl<'p> Source<'p> {
         self.slot.word(direction).consume()
     }
 
-    /// Remembers a consumed edge that the operation did not use up.
+    /// Puts back a consumed edge that the operation did not use up. Hands out the waiter who gets it (one that
+    /// armed meanwhile), which the caller wakes.
+    #[must_use]
     #[inline]
-    pub fn restore(&self, direction: Direction) {
-        self.slot.word(direction).restore();
+    pub fn restore(&self, direction: Direction) -> Option<NonNull<()>> {
+        self.hand_out(self.slot.word(direction).restore())
     }
 
-    /// After an operation on a byte stream that moved `moved` of `wanted` bytes: remembers the consumed
-    /// edge if there can be more. A short transfer has used it up, unless the peer hung up.
+    /// After an operation on a byte stream that moved `moved` of `wanted` bytes: [restores](Source::restore)
+    /// the consumed edge if there can be more. A short transfer has used it up, unless the peer hung up.
+    #[must_use]
     #[inline]
-    pub fn settle(&self, direction: Direction, moved: usize, wanted: usize) {
+    pub fn settle(&self, direction: Direction, moved: usize, wanted: usize) -> Option<NonNull<()>> {
         let drained = SHORT_MEANS_DRAINED
             && moved < wanted
             && moved > 0
             && !self.slot.hung_up(direction, self.generation);
-        if !drained {
-            self.restore(direction);
-        }
+        if drained { None } else { self.restore(direction) }
     }
 
     /// Parks `waiter` on a direction, in which nobody else waits. The caller has saved everything it needs

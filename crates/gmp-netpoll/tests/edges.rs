@@ -44,7 +44,7 @@ impl Fixture<'_> {
             return None;
         }
         let n = self.ours.read(&mut vec![0; wanted]).ok()?;
-        self.source.settle(Reading, n, wanted);
+        assert!(self.source.settle(Reading, n, wanted).is_none());
         Some(n)
     }
 }
@@ -97,7 +97,7 @@ fn an_edge_during_the_read_is_remembered() {
     assert!(f.source.consume(Reading));
     let n = f.ours.read(&mut [0; 10]).unwrap();
     f.send(b"late");
-    f.source.settle(Reading, n, 10);
+    assert!(f.source.settle(Reading, n, 10).is_none());
     assert_eq!(f.read(10), Some(4));
 }
 

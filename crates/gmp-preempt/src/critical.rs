@@ -10,7 +10,7 @@
 //! ```text
 //!   the thread                          its handler, between any two of these
 //!   C1 depth + 1                        S1 depth > 0: return, REQUESTED stays set
-//!      ... the section ...              S2 else arrive, decide, sleep   (H1..H3 of word.rs)
+//!      ... the section ...              S2 else depth + 1, serve (H1..H3 of word.rs), C2
 //!   C2 depth - 1
 //!   C3 outermost: REQUESTED still set?
 //!      no: done

@@ -43,10 +43,12 @@ impl Sim {
         }
     }
 
-    /// What `signal::handler` does.
+    /// What `signal::handler` and `Local::serve` do.
     fn handler(&self) {
         if self.pending.swap(false, Ordering::SeqCst) && !self.section.is_entered() {
+            self.section.enter();
             self.serve();
+            self.leave();
         }
     }
 
@@ -60,6 +62,8 @@ impl Sim {
             self.handed_over.0.store(1, Ordering::Release);
             self.handed_over.wake();
             signal_point();
+            self.section.enter(); // on_stop may have sections of its own
+            self.leave();
         }
         self.deciding.fetch_sub(1, Ordering::Relaxed);
         if sleeps {

@@ -71,6 +71,16 @@ impl Local {
         compiler_fence(Ordering::SeqCst);
     }
 
+    /// Serves a request, in the handler: in a section, so that sections in `on_stop` do not serve another
+    /// one inside of it.
+    pub(crate) fn serve(&self) {
+        self.section.enter();
+        if let Some(target) = self.target() {
+            target.serve();
+        }
+        self.leave();
+    }
+
     /// Ends a critical section and serves a request that it has held off.
     #[inline]
     pub(crate) fn leave(&self) {

@@ -71,8 +71,7 @@
 //! - A library that `dlopen` loads gets its thread-locals lazily from glibc: a foreign SIGURG that hits a
 //!   thread which never attached may then allocate in the handler.
 
-#![warn(unsafe_op_in_unsafe_fn)]
-
+// In reading order, not in the alphabet's.
 mod word;
 
 mod target;
@@ -90,10 +89,12 @@ mod probe;
 pub mod barrier;
 
 mod monitor;
+
 mod roster;
 
-mod sync;
 mod sys;
+
+mod sync;
 
 pub use critical::{Critical, critical};
 pub use monitor::{Enrolled, Monitor};

@@ -5,7 +5,7 @@
 //! for it is not using what it has. A thread's CPU clock can be read by others for less than a
 //! microsecond, and on Linux the reading of a running thread is exact to the nanosecond. So a clock that
 //! stands still between two readings means: not on a CPU. That leaves a thread that is ready but has been
-//! given no CPU by the kernel; [`Target::is_asleep`] tells those two apart for some microseconds more.
+//! given no CPU by the kernel; [`Target::is_asleep`] tells those two apart for some tens of microseconds more.
 //! Allocates nothing, blocks neither. For monitors.
 
 use std::{io, time::Duration};

@@ -163,9 +163,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
             unsafe { chain(signal, info, context) };
         }
         if !local.section().is_entered() {
-            if let Some(target) = local.target() {
-                target.serve();
-            }
+            local.serve();
         }
     });
     sys::set_errno(errno);

@@ -17,7 +17,7 @@ use crate::{
 
 /// Decides, on the target thread, whether it stops now, and passes on what the thread owns.
 ///
-/// Called in the signal handler, or at the end of a [critical section](crate::critical), with the `ctx`
+/// Called in the signal handler, or at the end of a [critical section](crate::critical()), with the `ctx`
 /// of [`Target::attach`]. `true`: the thread sleeps until [`Target::resume`], which may be called as soon
 /// as this function has begun. `false`: the thread goes on as if nothing had happened.
 ///
@@ -93,7 +93,7 @@ impl Target {
     /// Asks the thread to stop. Callable by any thread and in handlers; neither blocks nor allocates.
     ///
     /// `Ok` says that the thread has been asked, by this call or by an earlier one that it has not served
-    /// yet, or that it is stopped. In a critical section it serves the request at the section's end; a
+    /// yet, or that it is stopped or about to decide (then that decision answers this call too). In a critical section it serves the request at the section's end; a
     /// thread that blocks the signal, or sleeps uninterruptibly, serves it when that ends.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Target {
         sys::cpu_time(self.thread)
     }
 
-    /// Whether the kernel has the thread asleep, as against running or ready to run. Several
+    /// Whether the kernel has the thread asleep, as against running or ready to run. Some tens of
     /// microseconds: the answer to what a CPU clock that stands still leaves open. Allocates nothing.
     ///
     /// # Errors

@@ -69,55 +69,54 @@ fn nobody_is_stopped_in_a_critical_section() {
     });
 }
 
-/// Threads attach and end, half of them without detaching, while others shoot at all they can find.
+/// Threads attach and end, half of them without detaching, while others shoot at all they can find. The
+/// shooters are also who lets the threads go on, and a stopped thread may hold the allocator's lock: so they
+/// do not allocate.
 #[test]
 fn requests_and_ending_threads() {
+    const LIST: usize = 16;
     in_child("requests_and_ending_threads", || {
-        let targets = Arc::new(Mutex::new(Vec::<Arc<Target>>::new()));
-        let ended = Arc::new(AtomicBool::new(false));
-        let shooters: Vec<_> = (0..2)
-            .map(|_| {
-                let (targets, ended) = (Arc::clone(&targets), Arc::clone(&ended));
-                thread::spawn(move || {
-                    let mut shots = 0_u64;
-                    while !ended.load(Ordering::Relaxed) {
-                        let known = targets.lock().unwrap().clone();
-                        for target in known {
-                            match target.request() {
-                                Ok(()) => shots += 1,
-                                Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ESRCH)),
-                            }
-                            target.resume();
-                        }
+        let targets = Mutex::new(Vec::<Arc<Target>>::with_capacity(LIST));
+        let ended = AtomicBool::new(false);
+        let shoot = || {
+            let mut shots = 0_u64;
+            while !ended.load(Ordering::Relaxed) {
+                for target in targets.lock().unwrap().iter() {
+                    match target.request() {
+                        Ok(()) => shots += 1,
+                        Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ESRCH)),
                     }
-                    shots
-                })
-            })
-            .collect();
-        for number in 0..1_000 {
-            let known = Arc::clone(&targets);
-            let thread = thread::spawn(move || {
-                // SAFETY: `always` does nothing and ignores its argument.
-                let target = unsafe { Target::attach(always, std::ptr::null()) }.unwrap();
-                let held = critical(); // not to be stopped with the list's lock
-                known.lock().unwrap().push(Arc::clone(&target));
-                drop(held);
-                for _ in 0..1_000 {
-                    hint::spin_loop();
+                    target.resume();
                 }
-                if number % 2 == 0 {
-                    target.detach();
-                }
-            });
-            wait_for("the thread to end", || thread.is_finished());
-            thread.join().unwrap();
-            if number % 16 == 0 {
-                let old = std::mem::take(&mut *targets.lock().unwrap());
-                assert!(old.iter().all(|target| target.request().is_err()), "detached");
+                thread::yield_now();
             }
-        }
-        ended.store(true, Ordering::Relaxed);
-        let shots: u64 = shooters.into_iter().map(|thread| thread.join().unwrap()).sum();
-        assert!(shots > 0, "nobody was shot at");
+            shots
+        };
+        thread::scope(|scope| {
+            let shooters = [scope.spawn(shoot), scope.spawn(shoot)];
+            for number in 0..1_000 {
+                let victim = scope.spawn(|| {
+                    // SAFETY: `always` does nothing and ignores its argument.
+                    let target = unsafe { Target::attach(always, std::ptr::null()) }.unwrap();
+                    let (held, shared) = (critical(), Arc::clone(&target));
+                    targets.lock().unwrap().push(shared);
+                    drop(held);
+                    (0..1_000).for_each(|_| hint::spin_loop());
+                    if Arc::as_ptr(&target).addr() / 64 % 2 == 0 {
+                        target.detach();
+                    }
+                });
+                wait_for("the thread to end", || victim.is_finished());
+                victim.join().unwrap();
+                if number % LIST == LIST - 1 {
+                    let fresh = Vec::with_capacity(LIST);
+                    let old = std::mem::replace(&mut *targets.lock().unwrap(), fresh);
+                    assert!(old.iter().all(|target| target.request().is_err()), "detached");
+                }
+            }
+            ended.store(true, Ordering::Relaxed);
+            let shots: u64 = shooters.into_iter().map(|shooter| shooter.join().unwrap()).sum();
+            assert!(shots > 0, "nobody was shot at");
+        });
     });
 }

@@ -85,8 +85,10 @@ fn reacquire(m: &'static M) {
     let Some(g) = m.g() else { return };
     // Relaxed: a count for the deadlock detector, which looks under the lists' lock.
     let leave = || sched.blocked.fetch_sub(1, Ordering::AcqRel);
-    if std::thread::panicking() || sched.is_stopping() {
-        // It must go on on this thread: std counts panics per thread.
+    // SAFETY: the caller's own header.
+    let bound = unsafe { g.as_ref() }.forbid_park.get() != 0;
+    if bound || std::thread::panicking() || sched.is_stopping() {
+        // It must go on on this thread: it has said so, or std counts its panics there.
         return wait_for_p(m, leave);
     }
     if sched.take_idle_p(m) {

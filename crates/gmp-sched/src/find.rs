@@ -41,11 +41,17 @@ pub(crate) fn find(m: &'static M) -> Found {
             m.sched.retire(m, p);
             continue;
         }
-        let found = m
-            .pending
-            .take()
-            .or_else(|| look_around(m, p))
-            .or_else(|| local(p))
+        let first = m.pending.take().or_else(|| look_around(m, p));
+        if first.is_none() {
+            // What was made ready last goes on in the slice of the one who did it, so that a pair that plays
+            // ping-pong is one goroutine to the others, and its slice ends.
+            if let Some(g) = p.take_next() {
+                leave_search(m);
+                return Found::Run(g);
+            }
+        }
+        let found = first
+            .or_else(|| p.pop())
             .or_else(|| global(m, p))
             .or_else(|| poll(m, p))
             .or_else(|| steal::steal(m, p));
@@ -103,10 +109,6 @@ pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) {
         p.counters.timers.add(fired as u64);
         m.sched.published();
     }
-}
-
-fn local(p: &'static P) -> Option<NonNull<G>> {
-    p.take_next().or_else(|| p.pop())
 }
 
 /// A fair share of the global queue: the first to run, the rest into the ring.

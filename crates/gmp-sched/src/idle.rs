@@ -84,13 +84,9 @@ impl Idle {
     #[cold]
     fn claim_search(&self, mut seen: Counts) -> Published {
         loop {
+            let (old, new) = (seen.0, seen.0 + SEARCHING);
             // SeqCst: the word is the only variable; orders with I1 and S1 on it.
-            match self.0.compare_exchange(
-                seen.0,
-                seen.0 + SEARCHING,
-                Ordering::SeqCst,
-                Ordering::SeqCst,
-            ) {
+            match self.0.compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return Published::Wake,
                 Err(now) => seen = Counts(now),
             }

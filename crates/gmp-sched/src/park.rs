@@ -117,13 +117,13 @@ unsafe fn park_with_timer<C: FnOnce()>(
 ) {
     let m = enter();
     let p = m.p().unwrap_or_else(|| m.sched.proc(0));
-    // The heap stays locked until the commit: the timer cannot fire before the goroutine is saved (K3).
+    // The heap stays locked until after the commit: the timer cannot fire before the goroutine is saved (K3).
     let (armed, heap) = p.timers.arm(at, fire, context);
     // SAFETY: the caller is `g` (contract), and a section is open.
     unsafe {
         leave_for_another(m, g, reason, || {
-            drop(heap);
             commit();
+            drop(heap);
         });
     }
     armed.cancel();
@@ -256,14 +256,16 @@ pub fn yield_now() {
     }
     // Relaxed: only this M clears it.
     let preempted = p.preempt.load(Ordering::Relaxed);
+    // A section belongs to the M; none may stay open over the switch but the one that the successor closes.
+    drop(section);
     // SAFETY: the caller is `g`; a queue readies it exactly once.
     unsafe {
-        park_goroutine(g, WaitReason::Yield, move || {
-            if preempted {
-                p.counters.preempted_at_call.bump();
+        // The M is still this one, its P may be another: it may have been stopped in between.
+        park_goroutine(g, WaitReason::Yield, move || match m.p() {
+            Some(p) if !preempted => m.sched.push_local(p, g),
+            p => {
+                p.inspect(|p| p.counters.preempted_at_call.bump());
                 m.sched.global.push(g);
-            } else {
-                m.sched.push_local(p, g);
             }
         });
     }

@@ -191,12 +191,15 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
     // Relaxed: asked by the monitor; seen soon enough.
     let attention =
         d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping();
-    let next = if attention { None } else { p.take_next().or_else(|| p.pop()) };
+    let next = if attention {
+        None
+    } else {
+        p.take_next().or_else(|| p.pop().inspect(|_| p.begin_slice()))
+    };
     let Some(g) = next else {
         m.dying.set(Some(stack));
         return Next::Switch(to_g0(m));
     };
-    p.begin_slice();
     // SAFETY: just taken out of a queue.
     let header = unsafe { g.as_ref() };
     if header.tied().is_some() {

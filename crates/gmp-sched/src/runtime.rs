@@ -69,6 +69,7 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
     if let Err(e) = gmp_context::guard::install() {
         panic!("cannot install the handler that reports stack overflows: {e}");
     }
+    gmp_context::guard::set_describe(describe);
     let sched = match Scheduler::new(config) {
         Ok(sched) => sched,
         Err(e) => panic!("cannot start the runtime: {e}"),
@@ -93,6 +94,29 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
         Ok(value) => value,
         Err(payload) => panic::resume_unwind(payload),
     }
+}
+
+/// Names the calling goroutine in the report of a stack overflow. In the signal handler: no allocation, no lock.
+fn describe(_fault: usize, out: &mut dyn FnMut(&[u8])) {
+    let Some(g) = Current::get() else { return out(b"a stack of the runtime") };
+    out(b"goroutine ");
+    digits(g.id().as_u64(), out);
+    if let Some(name) = g.name() {
+        out(b" '");
+        out(name.as_bytes());
+        out(b"'");
+    }
+    out(b", started at ");
+    out(g.spawned_at().file().as_bytes());
+    out(b":");
+    digits(g.spawned_at().line().into(), out);
+}
+
+fn digits(n: u64, out: &mut dyn FnMut(&[u8])) {
+    if n >= 10 {
+        digits(n / 10, out);
+    }
+    out(&[b'0' + (n % 10) as u8]);
 }
 
 /// The main goroutine: notes that it runs, for the deadlock detector.

@@ -15,6 +15,7 @@ use crate::parker::Parker;
 use crate::run;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicUsize, Ordering};
+use crate::sys;
 
 /// Stack of an M's own thread: g0 searches and polls, nothing deep runs on it.
 const G0_STACK: usize = 256 << 10;
@@ -25,12 +26,18 @@ pub(crate) struct Spawner {
     parker: Parker,
     /// Idle Ms that the monitor would like to have.
     spares: AtomicUsize,
+    /// Threads that have been made and have not looked for work yet.
+    starting: AtomicUsize,
 }
 
 impl Spawner {
     /// Not started.
     pub(crate) fn new() -> Spawner {
-        Spawner { parker: Parker::new(), spares: AtomicUsize::new(0) }
+        Spawner {
+            parker: Parker::new(),
+            spares: AtomicUsize::new(0),
+            starting: AtomicUsize::new(0),
+        }
     }
 
     /// Ends its sleep: there is a P without a thread, or the runtime stops.
@@ -51,7 +58,8 @@ pub(crate) fn main(sched: &'static Scheduler) {
         // Relaxed: published by the wake.
         let mut wanted = sched.spawner.spares.swap(0, Ordering::Relaxed);
         wanted = wanted.max(sched.lists.lock().orphans());
-        for _ in 0..wanted {
+        // Acquire: pairs with AcqRel in `m_main`: those on their way will do.
+        for _ in sched.spawner.starting.load(Ordering::Acquire)..wanted {
             if let Err(e) = start_m(sched) {
                 // Work goes on with the threads there are; the next request tries again.
                 fatal::write("gmp: cannot start a thread (RLIMIT_NPROC, pids.max or memory?): ");
@@ -77,12 +85,14 @@ pub(crate) fn start_m(sched: &'static Scheduler) -> io::Result<()> {
         );
     }
     let m = M::new(id, sched);
+    sched.spawner.starting.fetch_add(1, Ordering::AcqRel); // AcqRel: pairs with `m_main` and `main`.
     let spawned = thread::Builder::new()
         .name(format!("gmp-m{id}"))
         .stack_size(G0_STACK)
         .spawn(move || sched.counted(|| m_main(m)));
     if let Err(e) = spawned {
         sched.threads.fetch_sub(1, Ordering::Relaxed); // Relaxed: a number.
+        sched.spawner.starting.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
         return Err(e);
     }
     Ok(())
@@ -93,12 +103,15 @@ fn m_main(m: &'static M) {
     let sched = m.sched;
     // Without a signal stack of its own the thread works, but cannot report an overflow.
     let signal_stack = SignalStack::install();
+    // It may be the one that watches the clock.
+    sys::precise_timers();
     current::set_m(Some(m));
     let token = sched.config.preempt.and_then(|p| p.attach(MHandle(m)).ok());
     if let Some(token) = token {
         // Release: pairs with Acquire in `Scheduler::signal`.
         m.token.store(token, Ordering::Release);
     }
+    sched.spawner.starting.fetch_sub(1, Ordering::AcqRel); // AcqRel: pairs with `main`.
     run::schedule(m);
     if let (Some(preempt), Some(token)) = (sched.config.preempt, token) {
         m.token.store(std::ptr::null_mut(), Ordering::Release); // Release: as above.

@@ -29,12 +29,12 @@ pub(crate) enum Kind {
 const THREAD: usize = 1;
 
 impl Waiter {
-    /// The calling goroutine; or the calling thread, when it runs none, or when it is unwinding: std counts
-    /// panics per thread, so a goroutine that waits in a destructor then keeps its thread (design 2.3).
-    /// Neither parks nor blocks.
+    /// The calling goroutine; or the calling thread, when it runs none, when it is in a blocking section, or
+    /// when it is unwinding: std counts panics per thread, so a goroutine that waits in a destructor keeps
+    /// its thread (design 2.3). Neither parks nor blocks.
     #[inline]
     pub fn current() -> Waiter {
-        match current::m().and_then(|m| m.g()) {
+        match current::m().and_then(|m| m.p().and(m.g())) {
             Some(g) if !std::thread::panicking() => Waiter(g.cast()),
             _ => Waiter::thread(),
         }

@@ -65,6 +65,7 @@ fn a_section_may_outlast_the_runtime() {
     let begun = Instant::now();
     on(2, || {
         for _ in 0..3 {
+            // Sleep: the threads shall still be blocked in the kernel when `run` returns.
             drop(go(|| blocking(|| std::thread::sleep(Duration::from_secs(3)))));
         }
         yield_now();

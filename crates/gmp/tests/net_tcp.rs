@@ -125,9 +125,8 @@ fn a_broken_connection_is_an_error_not_a_signal() {
     let (mut ours, theirs) = pair();
     drop(theirs);
     let error = loop {
-        match ours.write(&[0; 4096]) {
-            Ok(_) => {}
-            Err(error) => break error.kind(),
+        if let Err(error) = ours.write_all(&[0; 4096]) {
+            break error.kind();
         }
     };
     assert!(matches!(error, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error:?}");

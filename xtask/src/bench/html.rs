@@ -38,7 +38,7 @@ pub(super) fn text(report: &Report) -> String {
         write!(page, "<h1>Measurements <small>{reached} of {judged} goals reached</small></h1>");
     list(&mut page, "", &report.notes);
     if !report.broken.is_empty() {
-        page.push_str("<p class=fail>Wrong results; conclude nothing from this run:</p>");
+        page.push_str("<p class=fail>Not a valid run; mend this before concluding anything:</p>");
         list(&mut page, "wrong", &report.broken);
     }
     for row in &report.rows {

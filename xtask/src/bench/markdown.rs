@@ -11,7 +11,7 @@ pub(super) fn text(report: &Report) -> String {
         let _ = writeln!(text, "- {note}");
     }
     if !report.broken.is_empty() {
-        text.push_str("\n**Wrong results; conclude nothing from this run:**\n\n");
+        text.push_str("\n**Not a valid run; mend this before concluding anything:**\n\n");
         for broken in &report.broken {
             let _ = writeln!(text, "- {broken}");
         }

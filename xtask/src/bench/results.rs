@@ -46,7 +46,7 @@ pub(super) struct Report {
     pub(super) notes: Vec<String>,
     pub(super) rows: Vec<Row>,
     pub(super) missing: Vec<Missing>,
-    /// Wrong results; nothing may be concluded from such a run.
+    /// Different checks, or no number of ours; nothing may be concluded from such a run.
     pub(super) broken: Vec<String>,
     /// Whether a change column makes sense.
     pub(super) compared: bool,

@@ -71,7 +71,7 @@ fn read(desc: &Desc, node: &Node, kernel: &Mutex<u32>, wanted: u32) -> Result<()
                 got += *bytes;
                 *bytes = 0;
             }
-            Armed::Ready => desc.restore(),
+            Armed::Ready => assert!(desc.restore().is_none()),
             Armed::Closed => return Err(()),
         }
     }
@@ -117,6 +117,28 @@ fn an_event_publishes() {
             assert_eq!(noted.load(Ordering::Relaxed), 1, "the note came after its event");
         }
         poller.join().unwrap();
+    });
+}
+
+/// Two readers, one edge with enough for both: the second may arm while the first has the edge in hand.
+#[test]
+fn an_edge_put_back_reaches_the_waiter() {
+    model(|| {
+        let (desc, node) = (Arc::new(Desc::new()), Node::new());
+        let kernel = Arc::new(Mutex::new(2));
+        assert!(desc.event().is_none());
+        let first = {
+            let (desc, node, kernel) = (desc.clone(), node.clone(), kernel.clone());
+            thread::spawn(move || {
+                if desc.consume() {
+                    // As much as was wanted: there may be more.
+                    *kernel.lock().unwrap() -= 1;
+                    deliver(desc.restore(), &node);
+                }
+            })
+        };
+        read(&desc, &node, &kernel, 1).unwrap();
+        first.join().unwrap();
     });
 }
 
@@ -168,15 +190,16 @@ fn states() {
     model(|| {
         let (desc, node) = (Desc::new(), Node::new());
         assert!(!desc.consume());
-        desc.restore();
+        assert!(desc.restore().is_none());
         assert!(desc.consume());
         assert!(desc.event().is_none());
         assert!(desc.event().is_none());
         assert_eq!(desc.arm(node.raw()), Armed::Ready);
         assert_eq!(desc.arm(node.raw()), Armed::Waiting);
-        desc.restore();
         assert!(!desc.consume());
         assert_eq!(desc.event(), Some(node.raw()));
+        assert_eq!(desc.arm(node.raw()), Armed::Waiting);
+        assert_eq!(desc.restore(), Some(node.raw()));
         assert!(!desc.disarm(node.raw()));
         assert_eq!(desc.arm(node.raw()), Armed::Waiting);
         assert_eq!(desc.close(), Some(node.raw()));

@@ -55,6 +55,9 @@ pub(crate) mod sync;
 pub(crate) mod timer;
 mod transfer;
 
+#[cfg(test)]
+mod tests;
+
 use std::ptr::NonNull;
 
 use self::core::UNBOUNDED;

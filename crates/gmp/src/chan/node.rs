@@ -202,6 +202,16 @@ impl Queue {
         self.head.is_null()
     }
 
+    /// How many are linked.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        // SAFETY: linked, so valid (N2): the caller holds the lock, having `self`.
+        std::iter::successors(NonNull::new(self.head.cast_mut()), |node| {
+            NonNull::new(unsafe { node.as_ref() }.next.get().cast_mut())
+        })
+        .count()
+    }
+
     /// Links `node` behind the others.
     ///
     /// # Safety

@@ -20,6 +20,7 @@ use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -155,7 +156,7 @@ impl<S: AsFd> Socket<S> {
         direction: Direction,
         deadline: Option<Instant>,
         mut operation: impl FnMut(&S) -> io::Result<T>,
-        settle: impl Fn(&Source<'static>, &io::Result<T>),
+        settle: impl Fn(&Source<'static>, &io::Result<T>) -> Option<NonNull<()>>,
     ) -> io::Result<T> {
         let source = match &self.source {
             Ok(source) => source,
@@ -171,7 +172,7 @@ impl<S: AsFd> Socket<S> {
                 match operation(&self.inner) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     outcome => {
-                        settle(source, &outcome);
+                        wake(settle(source, &outcome));
                         return outcome.map_err(|error| self.explain(error));
                     }
                 }
@@ -247,9 +248,9 @@ impl<S: AsFd> Socket<S> {
             while !node.is_released() {
                 yield_now();
             }
-            source.restore(direction);
+            wake(source.restore(direction));
         } else if !node.was_armed() {
-            source.restore(direction);
+            wake(source.restore(direction));
         }
         Err(timed_out())
     }
@@ -283,10 +284,7 @@ impl<S: AsFd> Socket<S> {
         self.side(direction).deadline.set(deadline);
         let Ok(source) = &self.source else { return Ok(()) };
         line::kick(&self.side(direction).line);
-        if let Some(raw) = source.kick(direction) {
-            // SAFETY: it came out of the word, to us.
-            unsafe { Node::wake(raw) };
-        }
+        wake(source.kick(direction));
         Ok(())
     }
 
@@ -336,10 +334,7 @@ impl<S: AsFd> Socket<S> {
         if let Ok(source) = &self.source {
             for direction in [Direction::Read, Direction::Write] {
                 line::close(&self.side(direction).line);
-                if let Some(raw) = source.close(direction) {
-                    // SAFETY: it came out of the word, to us.
-                    unsafe { Node::wake(raw) };
-                }
+                wake(source.close(direction));
             }
             // It fails if the kernel has forgotten the descriptor already.
             let _ = source.mute(self.inner.as_fd());
@@ -372,6 +367,15 @@ struct Wait<'a> {
     /// Of this operation: what the caller gave, later also the timeout.
     deadline: Option<Instant>,
     timeout_counted: bool,
+}
+
+/// Wakes what a method of `Source` has handed out.
+#[inline]
+fn wake(handed_out: Option<NonNull<()>>) {
+    if let Some(raw) = handed_out {
+        // SAFETY: it came out of the word, to this caller.
+        unsafe { Node::wake(raw) };
+    }
 }
 
 /// Whether the party blocks its thread: bit 0 of a waiter's word.

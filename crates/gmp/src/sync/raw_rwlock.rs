@@ -71,7 +71,7 @@ impl RawRwLock {
         // Acquire: pairs with Release in `unlock_write`; the last writer's writes are visible.
         let before = self.readers.fetch_add(1, Ordering::Acquire);
         // One comparison for "negative" and "too many".
-        if before.cast_unsigned() >= WRITER.cast_unsigned() - 1 {
+        if before as u32 >= WRITER as u32 - 1 {
             self.read_slow(before);
         }
     }

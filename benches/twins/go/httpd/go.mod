@@ -1,0 +1,3 @@
+module gmp/benches/twins/go/httpd
+
+go 1.24
