@@ -17,7 +17,7 @@
 
 use crate::{
     sync::{
-        Ordering, fence, mutant,
+        MODEL, Ordering, fence, mutant,
         plain::{AtomicU8, Ordering as PlainOrdering, compiler_fence},
     },
     sys,
@@ -70,7 +70,7 @@ pub fn heavy() {
         // SeqCst fence: pairs with the one in `light`, on threads that do not know the kind yet.
         fence(Ordering::SeqCst);
     }
-    if cfg!(loom) {
+    if MODEL {
         return; // a model has no kernel: both sides are full fences there
     }
     // A thread in `light` that knows EXPEDITED knows it from `register`, so this thread, which runs

@@ -7,6 +7,9 @@
 
 pub(crate) use imp::*;
 
+/// Whether this build is for loom, which has no kernel.
+pub(crate) const MODEL: bool = cfg!(loom);
+
 /// std's own types, for statics, thread-locals and what has only one thread.
 pub(crate) mod plain {
     pub(crate) use std::sync::atomic::{

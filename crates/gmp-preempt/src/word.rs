@@ -136,7 +136,6 @@ impl Word {
     }
 
     /// H1, by the thread itself, in the handler or at the end of a critical section: takes the request.
-    #[cfg_attr(not(loom), inline)]
     pub(crate) fn arrive(&self) -> Arrival<'_> {
         let word = &self.0.0;
         // Relaxed: only a first guess for the exchange below.
@@ -193,11 +192,12 @@ impl Word {
         }
     }
 
-    /// Whether somebody has asked and has not been served.
+    /// Whether `arrive` would stop: somebody has asked and has not been served. The two agree also on a
+    /// thread that has detached with a request pending, or the end of a section would look for ever.
     #[inline]
     pub(crate) fn is_requested(&self) -> bool {
         // Relaxed: a look by the thread itself; `arrive` decides and synchronises.
-        self.0.0.load(Ordering::Relaxed) & REQUESTED != 0
+        self.0.0.load(Ordering::Relaxed) & (REQUESTED | DETACHED) == REQUESTED
     }
 
     /// Whether the thread has begun to stop and has neither declined nor been resumed.

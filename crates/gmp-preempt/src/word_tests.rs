@@ -143,7 +143,23 @@ fn detach_waits_for_senders() {
         alive.store(false, Ordering::Relaxed);
         assert_eq!(word.ask(), Ask::Gone);
         assert!(matches!(word.arrive(), Arrival::Nothing), "a late signal does not stop");
+        assert!(!word.is_requested(), "and nobody looks for what it has left");
         asker.join().unwrap();
+    });
+}
+
+/// A thread that detaches in the handler's way: a request that it never serves does not keep the end of a
+/// section busy.
+#[test]
+fn an_unserved_request_ends_with_detach() {
+    model(|| {
+        let word = Word::default();
+        assert_eq!(word.ask(), Ask::Send);
+        word.sent();
+        assert!(word.is_requested());
+        word.detach();
+        assert!(!word.is_requested());
+        assert!(matches!(word.arrive(), Arrival::Nothing));
     });
 }
 

@@ -8,13 +8,13 @@ use std::{
     thread,
 };
 
-use common::{Hog, always, in_child, wait_for};
+use common::{Hog, always, in_child, pipe, wait_for};
 use gmp_preempt::{Probe, Target, Verdict};
 
 #[test]
 fn the_probe_tells_sleepers_from_hogs() {
     in_child("the_probe_tells_sleepers_from_hogs", || {
-        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let (mut reader, mut writer) = pipe();
         let sleeper = Hog::start(move |_| {
             let mut byte = [0];
             reader.read_exact(&mut byte).unwrap();
@@ -41,7 +41,7 @@ fn the_probe_tells_sleepers_from_hogs() {
 #[test]
 fn a_read_goes_on_after_a_stop() {
     in_child("a_read_goes_on_after_a_stop", || {
-        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let (mut reader, mut writer) = pipe();
         let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
             // SAFETY: `always` does nothing and ignores its argument.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{in_child, wait_for};
+use common::{in_child, pipe, wait_for};
 use gmp_preempt::Monitor;
 
 /// Runs `count` hogs on `slots` for `span`; returns their CPU times.
@@ -69,7 +69,7 @@ fn one_slot_means_one_at_a_time() {
 fn a_sleeper_gives_its_slot_away() {
     in_child("a_sleeper_gives_its_slot_away", || {
         let monitor = Monitor::new(1, Duration::from_millis(2)).unwrap();
-        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        let (mut reader, mut writer) = pipe();
         let asleep = AtomicBool::new(false);
         thread::scope(|scope| {
             let sleeper = scope.spawn(|| {

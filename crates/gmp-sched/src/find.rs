@@ -1,8 +1,14 @@
 //! Where to look for work, in order: the scheduler's policy on one screen.
 //!
-//! 1. what this M was told to look at; 2. its P's timers; 3. now and then, or after a preemption, the global
-//! queue first; 4. its own queue; 5. the global queue; 6. descriptors, without waiting; 7. other Ps' queues and
-//! timers. Then it goes idle.
+//! 1. what this M was told to look at;
+//! 2. its P's timers;
+//! 3. now and then, or after a preemption, descriptors and the global queue;
+//! 4. its own `next` and ring;
+//! 5. the global queue;
+//! 6. descriptors, without waiting;
+//! 7. other Ps' queues and timers.
+//!
+//! Then it goes idle.
 
 use std::ptr::NonNull;
 

@@ -7,7 +7,7 @@
 //! ```
 //! use gmp_sched::{Config, Options, run, spawn};
 //!
-//! // SAFETY: nothing below keeps a thread-local over a park.
+//! // The contract: nothing below keeps a thread-local over a park.
 //! let sum = unsafe {
 //!     run(Config::default(), || {
 //!         let handles: Vec<_> =

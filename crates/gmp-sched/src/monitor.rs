@@ -114,9 +114,8 @@ pub(crate) fn run(sched: &'static Scheduler) {
             sched.inject_all(&mut ready);
         }
         let missed = urgent || sched.global.len() > 0;
-        for index in 0..sched.created() {
-            let p = sched.proc(index);
-            next = next.min(look(sched, p, &mut seen[index], now, missed, urgent));
+        for (index, seen) in seen.iter_mut().enumerate().take(sched.created()) {
+            next = next.min(look(sched, sched.proc(index), seen, now, missed, urgent));
         }
         if sched.idle.counts().idle() > 0 {
             rescue(sched, now);

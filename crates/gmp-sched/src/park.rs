@@ -153,7 +153,9 @@ unsafe extern "C" fn commit_on_successor<C: FnOnce()>(leaving: Context, arg: *mu
     // SAFETY: `arg` is the `Leave` of the goroutine that just left; it is not visible to others yet.
     let g = unsafe { (*leave).g };
     // SAFETY: as above; read out before the goroutine can run again, and not dropped there.
-    let commit = ManuallyDrop::into_inner(unsafe { ptr::read(&raw const (*leave).commit) });
+    let commit = unsafe { &raw const (*leave).commit };
+    // SAFETY: as above.
+    let commit = ManuallyDrop::into_inner(unsafe { ptr::read(commit) });
     // SAFETY: the G is alive: it is parked here, by its own code.
     unsafe { g.as_ref() }.context.set(Some(leaving));
     commit();

@@ -155,8 +155,10 @@ unsafe extern "C" fn goroutine_main(
     loop {
         let Some(g) = m.g() else { crate::fatal::abort("a stack was entered without a goroutine") };
         m.leave_critical();
+        // SAFETY: alive: it has not run.
+        let run = unsafe { g.as_ref() }.vtable.run;
         // SAFETY: unstarted, and this is its stack. Never unwinds.
-        unsafe { (g.as_ref().vtable.run)(g) };
+        unsafe { run(g) };
         // SAFETY: it has run to its end, here.
         let (next_m, stack) = unsafe { task::finish(g) };
         m = next_m;

@@ -152,8 +152,10 @@ where
     ///
     /// `g` heads a live `Task<F, T>`; see the stage for whose turn it is.
     unsafe fn stage<'a>(g: NonNull<G>) -> &'a mut Stage<F, T> {
-        // SAFETY: header first (`repr(C)`), and the caller's turn.
-        unsafe { &mut *UnsafeCell::raw_get(&raw const (*g.cast::<Self>().as_ptr()).stage) }
+        // SAFETY: header first (`repr(C)`): the G is the beginning of a live task.
+        let stage = unsafe { &raw const (*g.cast::<Self>().as_ptr()).stage };
+        // SAFETY: the caller's turn.
+        unsafe { &mut *UnsafeCell::raw_get(stage) }
     }
 
     unsafe fn run(g: NonNull<G>) {
@@ -258,8 +260,10 @@ fn layout(size: usize) -> Layout {
 ///
 /// The last reference is gone.
 unsafe fn drop_content(g: NonNull<G>) {
-    // SAFETY: its memory is alive, and nobody else has a turn.
-    unsafe { (g.as_ref().vtable.drop_content)(g) };
+    // SAFETY: its memory is alive.
+    let drop_content = unsafe { g.as_ref() }.vtable.drop_content;
+    // SAFETY: nobody else has a turn.
+    unsafe { drop_content(g) };
     // SAFETY: as above.
     drop(unsafe { (*g.as_ptr()).name.take() });
 }
@@ -299,8 +303,10 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     let header = unsafe { g.as_ref() };
     trim();
     if let Finish::Ready(waiter) = header.join.finish() {
-        // SAFETY: registered by `JoinHandle::wait`, taken out once, here.
-        unsafe { waiter_of(waiter).ready() };
+        // SAFETY: registered by `JoinHandle::join`.
+        let waiter = unsafe { waiter_of(waiter) };
+        // SAFETY: taken out once, here.
+        unsafe { waiter.ready() };
     }
     let mut m = open_section();
     let Some(stack) = header.stack.take() else {
@@ -437,14 +443,14 @@ impl<T> JoinHandle<T> {
         if !header.join.is_done() {
             let waiter = Waiter::current();
             let raw = waiter.into_raw().as_ptr().expose_provenance();
-            // SAFETY: `finish` takes the waiter out and readies it once; if it came first, the commit does.
-            unsafe {
-                park::park(waiter, WaitReason::Join, || {
-                    if header.join.wait(raw) == Wait::Done {
-                        waiter.ready();
-                    }
-                });
-            }
+            let commit = || {
+                if header.join.wait(raw) == Wait::Done {
+                    // SAFETY: `finish` came first and found nobody, so this is the only call.
+                    unsafe { waiter.ready() };
+                }
+            };
+            // SAFETY: the caller's waiter; `finish` takes it out and readies it, or the commit does.
+            unsafe { park::park(waiter, WaitReason::Join, commit) };
         }
         let mut result: Option<thread::Result<T>> = None;
         // SAFETY: done, so it is the joiner's turn; `result` has the type that the vtable writes.

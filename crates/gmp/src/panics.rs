@@ -7,6 +7,8 @@ use std::io::Write as _;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 
+type RawHook = *const (dyn Fn(&PanicHookInfo<'_>) + Sync + Send);
+
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
 
 /// Installs the hook, once. A hook that the program has set itself stays in charge: only std's default
@@ -32,10 +34,10 @@ fn same_code(a: &Hook, b: &Hook) -> bool {
 }
 
 fn vtable(hook: &Hook) -> usize {
-    let raw: *const (dyn Fn(&PanicHookInfo<'_>) + Sync + Send) = &raw const **hook;
+    let raw: RawHook = &raw const **hook;
     // SAFETY: a pointer to a trait object is two words, the second of which is the address of its vtable; the
     // sizes are checked by the compiler.
-    let [_, vtable] = unsafe { std::mem::transmute::<_, [usize; 2]>(raw) };
+    let [_, vtable] = unsafe { std::mem::transmute::<RawHook, [usize; 2]>(raw) };
     vtable
 }
 

@@ -62,7 +62,7 @@ where
     }
 }
 
-impl<'scope, 'env> Scope<'scope, 'env> {
+impl<'scope> Scope<'scope, '_> {
     /// Starts a goroutine that may borrow what outlives the scope. Neither parks nor blocks.
     ///
     /// # Panics

@@ -23,7 +23,7 @@ fn x1_operands_and_values_are_evaluated_once_top_to_bottom() {
     let noisy = || Noisy(Rc::clone(&alive));
     select! {
         recv({ note("a"); chan::never::<()>() }) -> _ => unreachable!(),
-        send({ note("b"); &chan::bounded(0).0 }, { note("c"); 1 }) -> _ => note("closed"),
+        send({ note("b"); chan::bounded(0).0 }, { note("c"); 1 }) -> _ => note("closed"),
         send({ note("d"); &tx }, { note("e"); noisy() }) -> _ => note("sent"),
         default({ note("f"); Duration::from_secs(60) }) => unreachable!(),
     }

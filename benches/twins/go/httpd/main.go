@@ -1,6 +1,8 @@
-// The twin of examples/httpd: net/http's file server, `httpd ADDR DIR`.
+// Command httpd is the twin of gmp's httpd example: net/http's file server on an address and a directory.
 //
-// It ends on SIGINT and SIGTERM as its twin does: open responses finish, idle connections are closed.
+//	httpd 127.0.0.1:8080 DIR
+//
+// SIGINT and SIGTERM end it gracefully, as they end the example.
 package main
 
 import (
@@ -17,8 +19,8 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: httpd ADDR DIR")
-		os.Exit(2)
+		fmt.Fprintln(os.Stderr, "usage: httpd ADDRESS:PORT DIRECTORY")
+		os.Exit(1)
 	}
 	if err := serve(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "httpd:", err)
@@ -26,33 +28,28 @@ func main() {
 	}
 }
 
-func serve(addr, dir string) error {
-	root, err := os.OpenRoot(dir) // no way out of it, by links either
+func serve(address, directory string) error {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("listening on http://%s\n", listener.Addr())
-
+	fmt.Println("listening on", listener.Addr())
 	server := &http.Server{
-		Handler:           http.FileServerFS(root.FS()),
+		Handler:           http.FileServer(http.Dir(directory)),
+		IdleTimeout:       60 * time.Second,
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       75 * time.Second,
-		MaxHeaderBytes:    8 << 10,
 	}
-	signals, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	drained := make(chan error, 1)
+	ended := make(chan error, 1)
 	go func() {
+		signals, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
 		<-signals.Done()
-		stop() // a second signal ends the process at once
-		drained <- server.Shutdown(context.Background())
+		limit, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		ended <- server.Shutdown(limit)
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return <-drained
+	return <-ended
 }

@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::{
+    fs::File,
+    io,
+    os::fd::FromRawFd,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     sync::{Arc, mpsc},
@@ -45,6 +48,15 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < DEADLINE, "gave up waiting for: {what}");
         thread::yield_now();
     }
+}
+
+/// A pipe: what reads, what writes. (std's own is younger than the oldest compiler we support.)
+pub(crate) fn pipe() -> (File, File) {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0, "{}", io::Error::last_os_error());
+    // SAFETY: open, and nobody else's.
+    ends.map(|end| unsafe { File::from_raw_fd(end) }).into()
 }
 
 /// An `OnStop` that always stops.

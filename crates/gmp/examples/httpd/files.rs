@@ -151,7 +151,7 @@ impl Files {
 fn refusal(error: io::Error) -> Status {
     use io::ErrorKind as E;
     match (error.kind(), error.raw_os_error()) {
-        (E::NotFound | E::NotADirectory | E::InvalidInput | E::InvalidFilename, _) => {
+        (E::NotFound | E::NotADirectory | E::InvalidInput, _) | (_, Some(libc::ENAMETOOLONG)) => {
             Status::NotFound
         }
         (E::PermissionDenied, _) | (_, Some(libc::ELOOP)) => Status::Forbidden,

@@ -3,14 +3,13 @@
 //! It reads the arms one by one (`@parse`), giving each a name and a number, and then writes (`@emit`):
 //!
 //! ```text
-//! match {
-//!     match (operand, operand, …) {              // evaluated top to bottom; temporaries live until the end
-//!         (a0, a1, …) => match run([a0.case(), a1.case(), …], limit, biased) {
-//!             0 => Fired::A0(a0.finish()),       // of this match
-//!             1 => Fired::A1(a1.finish()), …
-//!         }
+//! let fired = match (operand, operand, …) {       // evaluated top to bottom
+//!     (a0, a1, …) => match run([a0.case(), a1.case(), …], limit, biased) {
+//!         0 => Fired::A0(a0.finish()),
+//!         1 => Fired::A1(a1.finish()), …
 //!     }
-//! } {                                            // nothing of the operands is borrowed any more
+//! };                                              // here end the operands, and what they borrow
+//! match fired {
 //!     Fired::A0(it) => { let msg = it; body }
 //!     Fired::A1(it) => { let res = it; body } …
 //! }
@@ -210,7 +209,7 @@ macro_rules! __gmp_select {
     (@emit [$biased:expr] [$(($operand:ident $value:expr))*] [$(($n:ident $v:ident $i:tt ($p:pat) ($b:expr)))*] []) => {{
         enum __GmpFired<$($v),*> { $($v($crate::chan::arm::Kept<$v>)),* }
         use $crate::chan::arm::Operand as _;
-        match match ($($value,)*) {
+        let fired = match ($($value,)*) {
             ($($operand,)*) => {
                 let limit = $crate::chan::arm::Limit::Never;
                 match $crate::chan::arm::run([$($n.case()),*], limit, $biased) {
@@ -218,7 +217,8 @@ macro_rules! __gmp_select {
                     _ => $crate::chan::arm::not_chosen(),
                 }
             }
-        } {
+        };
+        match fired {
             $(__GmpFired::$v(it) => {
                 let $p = $crate::chan::arm::Kept::into_inner(it);
                 $b
@@ -230,12 +230,13 @@ macro_rules! __gmp_select {
         [$limit:ident ($default:expr)]) => {{
         enum __GmpFired<$($v),*> { $($v($crate::chan::arm::Kept<$v>),)* Default }
         use $crate::chan::arm::Operand as _;
-        match match ($($value,)*) {
+        let fired = match ($($value,)*) {
             ($($operand,)*) => match $crate::chan::arm::run([$($n.case()),*], $limit, $biased) {
                 $($i => __GmpFired::$v($n.finish()),)*
                 _ => __GmpFired::Default,
             },
-        } {
+        };
+        match fired {
             $(__GmpFired::$v(it) => {
                 let $p = $crate::chan::arm::Kept::into_inner(it);
                 $b

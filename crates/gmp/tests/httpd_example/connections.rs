@@ -70,9 +70,9 @@ fn two_thousand_idle_connections_on_a_handful_of_threads() {
     for stream in idle.iter_mut() {
         assert_eq!(exchange(stream).status, 200);
     }
+    // One per processor, the monitor, and spares for those that were blocked or stopped on a busy machine.
     let threads = httpd.threads();
-    let processors = std::thread::available_parallelism().unwrap().get();
-    assert!(threads <= 2 * processors + 8, "{threads} threads");
+    assert!(threads <= 64, "{threads} threads");
     // They are all alive.
     for stream in idle.iter_mut().step_by(97) {
         assert_eq!(exchange(stream).status, 200);

@@ -28,6 +28,7 @@ fn no_path_leads_out() {
     {
         assert_eq!(httpd.get(path).status, 404, "{path}");
     }
+    assert_eq!(httpd.get(&format!("/{}", "x".repeat(5_000))).status, 404);
     assert_eq!(httpd.get("/hello.txt/").status, 404);
     assert_eq!(httpd.get("/bare/").status, 403);
     for path in ["/%00", "/hello.txt%00.html", "/%zz", "/%", "/%2"] {
