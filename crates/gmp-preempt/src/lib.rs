@@ -84,6 +84,8 @@ mod current;
 
 mod sigstack;
 
+mod libraries;
+
 mod probe;
 
 pub mod barrier;
@@ -97,6 +99,7 @@ mod sys;
 mod sync;
 
 pub use critical::{Critical, critical};
+pub use libraries::interrupted_in_c_library;
 pub use monitor::{Enrolled, Monitor};
 pub use probe::{Probe, Verdict};
 pub use signal::is_installed;

@@ -40,14 +40,15 @@ fn registers_are_intact() {
         found
     }
 
-    /// Broadcasts sixteen values to sixteen vector registers, spins, and returns their lanes.
+    /// Loads sixteen vectors into sixteen registers, spins, and returns their lanes.
     macro_rules! vectors {
-        ($name:ident, $feature:literal, $lanes:literal, $load:literal, $store:literal, $reg:literal, $bytes:literal) => {
-            #[target_feature(enable = $feature)]
-            fn $name(values: &[u64; 16 * $lanes]) -> [u64; 16 * $lanes] {
+        ($name:ident, $lanes:literal, $load:literal, $store:literal, $reg:literal, $bytes:literal) => {
+            /// # Safety
+            /// The CPU has these vectors.
+            unsafe fn $name(values: &[u64; 16 * $lanes]) -> [u64; 16 * $lanes] {
                 let mut found = [0; 16 * $lanes];
-                // SAFETY: reads `values` and writes `found` at 16 vectors; all vector registers are
-                // declared as changed.
+                // SAFETY: reads `values` and writes `found` at 16 vectors, whose instructions the CPU
+                // has — the caller's promise; all vector registers are declared as changed.
                 unsafe {
                     asm!(
                         concat!(".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n ", $load, " ", $reg, "\\n, [{from} + \\n*", $bytes, "]\n.endr"),
@@ -65,9 +66,9 @@ fn registers_are_intact() {
             }
         };
     }
-    vectors!(xmm, "sse2", 2, "movups", "movups", "xmm", "16");
-    vectors!(ymm, "avx", 4, "vmovups", "vmovups", "ymm", "32");
-    vectors!(zmm, "avx512f", 8, "vmovups", "vmovups", "zmm", "64");
+    vectors!(xmm, 2, "movups", "movups", "xmm", "16");
+    vectors!(ymm, 4, "vmovups", "vmovups", "ymm", "32");
+    vectors!(zmm, 8, "vmovups", "vmovups", "zmm", "64");
 
     fn values<const N: usize>(seed: u64) -> [u64; N] {
         std::array::from_fn(|index| seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index as u64)

@@ -172,11 +172,12 @@ fn look(
     let due = p.timers.earliest();
     let pressed = urgent || due <= now;
     if !(pressed || missed || p.has_work()) {
-        return if due == NEVER { NEVER } else { due };
+        return due;
     }
     let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
     if ran < limit {
-        return seen.since + limit;
+        // A timer that becomes due makes it urgent before the slice is over.
+        return if pressed { seen.since + limit } else { due.min(seen.since + limit) };
     }
     // A goroutine that has dispatched nothing since the last look is not likely to call soon.
     sched.preempt(p, computing || seen.asked);

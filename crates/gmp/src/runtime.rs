@@ -69,6 +69,10 @@ impl Builder {
             Err(e) => panic!("{e}"),
         };
         panics::install();
+        // Now, where it may allocate: the scheduler polls in critical sections.
+        if let Err(e) = crate::net::poll::netpoll() {
+            panic!("cannot open the poller of descriptors: {e}");
+        }
         // SAFETY: the caller's contract is the same.
         unsafe { gmp_sched::run(config, crate::local::with_locals(f)) }
     }

@@ -48,11 +48,17 @@ fn control_flow_in_arms() {
     assert_eq!(first(&rx), Err("empty".into()));
     drop(tx);
     assert_eq!(first(&rx), Ok(0));
-    'outer: for _ in 0.. {
+    let mut closed = 0;
+    'outer: loop {
         loop {
-            select! { recv(rx) -> _ => break 'outer, default => unreachable!() }
+            select! {
+                recv(rx) -> _ => if closed == 2 { break 'outer } else { break },
+                default => unreachable!(),
+            }
         }
+        closed += 1;
     }
+    assert_eq!(closed, 2);
 }
 
 #[test]

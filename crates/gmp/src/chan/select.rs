@@ -94,6 +94,16 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Whether this is certainly not ready, which the hint can tell for channels.
+    #[inline]
+    fn is_refused(&self) -> bool {
+        match (self.core, self.side) {
+            (None, _) => true,
+            (Some(core), Side::Recv) => core.ops.when.is_none() && !core.may_recv_now(),
+            (Some(core), Side::Send) => !core.may_send_now(),
+        }
+    }
+
     /// With the lock held: carries the operation out, if it is still ready.
     ///
     /// # Safety
@@ -160,6 +170,10 @@ pub(crate) fn select<'a, L: AsMut<[Lane<'a>]>>(
     limit: Limit,
     biased: bool,
 ) -> Option<(usize, Status)> {
+    // X9: one case and `default` is a `try_` operation.
+    if matches!((limit, &*cases), (Limit::Now, [case]) if case.is_refused()) {
+        return None;
+    }
     let fired = if biased { None } else { glance(cases) };
     let (index, status) = match fired {
         Some(fired) => fired,
