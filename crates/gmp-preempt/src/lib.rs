@@ -57,7 +57,7 @@
 //! `word.rs` the state word and its protocol (model-checked) · `target.rs` a word joined to a thread ·
 //! `signal.rs` which signal, who else gets it, the handler · `critical.rs` sections that are not stopped
 //! (model-checked) · `current.rs` the thread-locals · `sigstack.rs` a stack for the handler · `probe.rs`
-//! running or asleep · `barrier.rs` the asymmetric fence (model-checked) · `monitor.rs`, `roster.rs` time
+//! running or asleep · `libraries.rs` places not to stop at · `barrier.rs` the asymmetric fence (model-checked) · `monitor.rs`, `roster.rs` time
 //! slices for plain threads · `sys/` the system calls · `sync.rs` std or loom.
 //!
 //! # Limits
@@ -105,3 +105,8 @@ pub use probe::{Probe, Verdict};
 pub use signal::is_installed;
 pub use sigstack::SIGNAL_STACK_MIN;
 pub use target::{OnStop, Target};
+
+/// The README's examples are compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

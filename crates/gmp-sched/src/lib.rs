@@ -2,7 +2,7 @@
 //!
 //! Plain blocking-style code on stacks of its own, a million of them, spread over all cores. This crate runs
 //! goroutines, parks them, wakes them and steals them; channels, locks and sockets are built on it (in `gmp`)
-//! from two calls: [`park`] and [`Waiter::ready`].
+//! from two calls: [`park()`] and [`Waiter::ready`].
 //!
 //! ```
 //! use gmp_sched::{Config, Options, run, spawn};

@@ -18,7 +18,7 @@
 //! }
 //! ```
 //!
-//! - **Goroutines**: [`go`], [`scope`] for borrowed data, [`JoinHandle`], [`Builder`], [`yield_now`].
+//! - **Goroutines**: [`go()`], [`scope()`] for borrowed data, [`JoinHandle`], [`Builder`], [`yield_now`].
 //! - **Communication**: [`chan`], [`select!`], [`sync`], [`context`], [`time`].
 //! - **The outside world**: [`net`], [`blocking`] for calls that block their thread.
 //! - **The runtime**: [`main`], [`run`], [`runtime`].

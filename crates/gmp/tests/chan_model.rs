@@ -16,12 +16,10 @@ struct Model {
     cap: usize,
     closed: bool,
 }
-
 impl Model {
     fn can_send(&self) -> bool {
         self.closed || self.queue.len() < self.cap
     }
-
     fn can_recv(&self) -> bool {
         self.closed || !self.queue.is_empty()
     }
@@ -36,7 +34,6 @@ impl Model {
         self.queue.push_back(value);
         Ok(())
     }
-
     fn recv(&mut self) -> Result<u32, TryRecvError> {
         let end = if self.closed { TryRecvError::Closed } else { TryRecvError::Empty };
         self.queue.pop_front().ok_or(end)

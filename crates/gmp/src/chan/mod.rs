@@ -61,7 +61,7 @@ mod tests;
 use std::ptr::NonNull;
 
 use self::core::UNBOUNDED;
-use flow::Chan;
+use self::flow::Chan;
 
 pub use dynamic::{Select, SelectedOperation};
 pub use err::{
