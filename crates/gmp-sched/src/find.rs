@@ -2,7 +2,7 @@
 //!
 //! 1. what this M was told to look at;
 //! 2. its P's timers;
-//! 3. now and then, or after a preemption, descriptors and the global queue;
+//! 3. now and then, descriptors and the global queue;
 //! 4. its own `next` and ring;
 //! 5. the global queue;
 //! 6. descriptors, without waiting;
@@ -79,22 +79,21 @@ fn leave_search(m: &M) {
     }
 }
 
-/// Timers that are due, and, every 61st time or when the slice was over, the queue of those who have
-/// waited longest.
+/// Timers that are due; and, every 61st time, descriptors and the queue of those who have waited longest.
 fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     run_timers(m, p, p);
     let d = p.dispatches.get();
     p.dispatches.set(d.wrapping_add(1));
     // Relaxed: a request of the monitor, seen soon enough; this M alone clears it.
-    let preempted = p.preempt.load(Ordering::Relaxed);
-    if preempted {
+    if p.preempt.load(Ordering::Relaxed) {
         p.preempt.store(false, Ordering::Relaxed); // Relaxed: as above.
-        // What would have run in the slice that is over goes behind the others.
+        // What would have run in the slice that is over goes behind the others. Not so far as the global
+        // queue: what a timer has just made ready, perhaps the reason for the request, is in the ring.
         if let Some(g) = p.take_next() {
             m.sched.push_local(p, g);
         }
     }
-    if d % CHECK_EVERY != 0 && !preempted {
+    if d % CHECK_EVERY != 0 {
         return None;
     }
     if let Some(g) = poll(m, p) {

@@ -3,7 +3,8 @@
 mod sync_common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use gmp::chan;
 use sync_common::with_all_parties;
@@ -102,17 +103,28 @@ fn c11_at_capacity_0_the_receive_happens_before_the_send_returns() {
 fn c13_two_parties_cannot_both_be_refused() {
     // Each sends on its own channel and then looks into the other's. In every order of the four
     // operations the one that looks last finds something.
-    let rounds = if cfg!(debug_assertions) { 3_000 } else { 30_000 };
+    let rounds = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
     let (a, ra) = chan::bounded(1);
     let (b, rb) = chan::bounded(1);
-    let barrier = std::sync::Barrier::new(2);
+    let arrived = AtomicUsize::new(0);
+    let meet = |at: usize| {
+        // Spinning, so that both go on at the same moment.
+        arrived.fetch_add(1, SeqCst);
+        let mut spins = 0_u32;
+        while arrived.load(SeqCst) < 2 * at {
+            spins += 1;
+            if spins % 1_000 == 0 {
+                std::thread::yield_now();
+            }
+        }
+    };
     let play = |mine: &chan::Sender<()>, own: &chan::Receiver<()>, theirs: &chan::Receiver<()>| {
-        let mut refused = Vec::new();
-        for _ in 0..rounds {
-            barrier.wait();
+        let mut refused = Vec::with_capacity(rounds);
+        for round in 0..rounds {
+            meet(2 * round + 1);
             mine.send(()).unwrap();
             refused.push(theirs.try_recv().is_err());
-            barrier.wait();
+            meet(2 * round + 2);
             // What the other has not found is taken back.
             let _ = own.try_recv();
         }

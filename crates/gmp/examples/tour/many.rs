@@ -74,7 +74,9 @@ pub(crate) fn stealing(report: &mut Report) {
     // Until each processor has had a part: a core that the system lends to others for a while comes late.
     let (ran, stolen, fair) = loop {
         let all: Vec<_> = (0..ROUND).map(|i| gmp::go(move || work(i))).collect();
-        all.into_iter().for_each(|h| drop(h.join().unwrap()));
+        all.into_iter().for_each(|h| {
+            std::hint::black_box(h.join().unwrap());
+        });
         rounds += 1;
         progress.at(rounds);
         let now = metrics();
