@@ -81,18 +81,17 @@ fn leave_search(m: &M) {
 
 /// Timers that are due; and, every 61st time, descriptors and the queue of those who have waited longest.
 fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
-    run_timers(m, p, p);
     let d = p.dispatches.get();
     p.dispatches.set(d.wrapping_add(1));
     // Relaxed: a request of the monitor, seen soon enough; this M alone clears it.
     if p.preempt.load(Ordering::Relaxed) {
         p.preempt.store(false, Ordering::Relaxed); // Relaxed: as above.
-        // What would have run in the slice that is over goes behind the others. Not so far as the global
-        // queue: what a timer has just made ready, perhaps the reason for the request, is in the ring.
+        // What would have run in the slice that is over goes behind the others.
         if let Some(g) = p.take_next() {
             m.sched.push_local(p, g);
         }
     }
+    run_timers(m, p, p);
     if d % CHECK_EVERY != 0 {
         return None;
     }
@@ -109,8 +108,13 @@ pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) {
     if whose.timers.earliest() == clock::NEVER {
         return;
     }
-    let fired = whose.timers.run_due(clock::now(), &mut |waiter| m.sched.ready_on(p, waiter));
+    let mut first = true;
+    let fired = whose.timers.run_due(clock::now(), &mut |waiter| {
+        m.sched.ready_on(p, waiter, std::mem::take(&mut first));
+    });
     if fired > 0 {
+        // The first of them runs next; it has a slice of its own.
+        p.begin_slice();
         p.counters.timers.add(fired as u64);
         m.sched.published();
     }
@@ -119,10 +123,13 @@ pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) {
 /// A fair share of the global queue: the first to run, the rest into the ring.
 fn global(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let sched = m.sched;
-    let waiting = sched.global.len();
-    let mut batch = sched
-        .global
-        .take((waiting / sched.procs() + 1).min(crate::queue::local::CAPACITY as usize / 2));
+    let share = sched.global.len() / sched.procs() + 1;
+    // Those that were stopped are taken one at a time: in the ring they would run before what is made ready
+    // meanwhile, a slice each.
+    // SAFETY: in the queue, so alive.
+    let quick = |g: NonNull<G>| unsafe { g.as_ref() }.tied().is_none();
+    let mut batch =
+        sched.global.take_while(share.min(crate::queue::local::CAPACITY as usize / 2), quick);
     p.counters.from_global.add(batch.len() as u64);
     let first = batch.pop()?;
     while let Some(g) = batch.pop() {

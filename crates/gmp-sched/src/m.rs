@@ -13,7 +13,7 @@ use crate::g::G;
 use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, Ordering, compiler_fence};
+use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering, compiler_fence};
 
 /// An OS thread of the runtime.
 #[repr(align(128))]
@@ -51,6 +51,8 @@ pub(crate) struct M {
     pub(crate) token: AtomicPtr<()>,
     /// Next in the list of idle Ms; guarded by its lock.
     pub(crate) idle_link: Cell<*const M>,
+    /// What the kernel calls its thread; 0 before it has begun.
+    pub(crate) tid: AtomicI32,
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
     pub(crate) waits_for_p: AtomicBool,
 }
@@ -83,6 +85,7 @@ impl M {
             spare: AtomicPtr::new(ptr::null_mut()),
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
+            tid: AtomicI32::new(0),
             waits_for_p: AtomicBool::new(false),
         }))
     }
@@ -161,6 +164,15 @@ impl M {
     pub(crate) fn set_g(&self, g: Option<NonNull<G>>) {
         // Release: for whoever is handed this M as the one that has the goroutine's registers.
         self.g.store(g.map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
+    }
+
+    /// Runs `wake`, which wakes this M's thread, so that it wakes where the caller, who is about to sleep, is.
+    pub(crate) fn wake_here(&self, wake: impl FnOnce()) {
+        // Relaxed: written before the M was first seen by others.
+        match (&self.sched.cpus, self.tid.load(Ordering::Relaxed)) {
+            (Some(cpus), tid) if tid != 0 => cpus.wake_here(tid, wake),
+            _ => wake(),
+        }
     }
 
     /// A random number from this M's generator.

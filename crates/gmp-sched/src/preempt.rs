@@ -56,7 +56,7 @@ pub unsafe fn try_hand_over(m: *const ()) -> bool {
     spare.stopped.store(ptr::from_ref(m).cast_mut(), Ordering::Release);
     // Release: as above; publishes both.
     spare.next_p.store(ptr::from_ref(p).cast_mut(), Ordering::Release);
-    spare.parker.notify();
+    spare.wake_here(|| spare.parker.notify());
     true
 }
 
@@ -95,10 +95,12 @@ impl Scheduler {
         thread.set_p(Some(p));
         // AcqRel: pairs with `blocking::wait_for_p`; the P's content is published by the wake.
         if thread.waits_for_p.swap(false, Ordering::AcqRel) {
-            thread.parker.notify();
+            thread.wake_here(|| thread.parker.notify());
         } else if let Some(preempt) = self.config.preempt {
             // Acquire: pairs with Release in `spawner`, which stored the token when the thread began.
-            preempt.resume(thread.token.load(Ordering::Acquire));
+            let token = thread.token.load(Ordering::Acquire);
+            // This M idles next.
+            thread.wake_here(|| preempt.resume(token));
         }
     }
 

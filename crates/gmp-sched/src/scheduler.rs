@@ -50,6 +50,8 @@ pub(crate) struct Scheduler {
     /// The time slice in nanoseconds.
     pub(crate) slice: u64,
     pub(crate) stacks: &'static StackPool,
+    /// Where the runtime's threads may run, if that is known.
+    pub(crate) cpus: Option<sys::CpuMask>,
     ps: Box<[OnceLock<Box<P>>]>,
     /// Ps that exist; those from `procs` on are out of service.
     created: AtomicUsize,
@@ -96,6 +98,7 @@ impl Scheduler {
         let sched: &'static Scheduler = Box::leak(Box::new(Scheduler {
             slice: u64::try_from(config.time_slice.as_nanos()).unwrap_or(u64::MAX),
             stacks: &STACKS,
+            cpus: sys::CpuMask::current(),
             ps: (0..MAX_PROCS).map(|_| OnceLock::new()).collect(),
             created: AtomicUsize::new(0),
             procs: AtomicUsize::new(config.procs.clamp(1, MAX_PROCS)),

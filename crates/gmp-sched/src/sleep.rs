@@ -237,9 +237,14 @@ impl Scheduler {
             || self.earliest_timer() <= clock::now()
     }
 
-    /// Makes ready, on g0 with P `p`, what a timer or a poll found.
-    pub(crate) fn ready_on(&'static self, p: &'static P, waiter: Waiter) {
+    /// Makes ready, on g0 with P `p`, what a timer has found: `next`, or behind what waits already.
+    pub(crate) fn ready_on(&'static self, p: &'static P, waiter: Waiter, next: bool) {
         match waiter.kind() {
+            Kind::Goroutine(g) if next => {
+                if let Some(displaced) = p.put_next(g) {
+                    self.push_local(p, displaced);
+                }
+            }
             Kind::Goroutine(g) => self.push_local(p, g),
             // SAFETY: passed on by the one who may ready it.
             Kind::Thread(_) => unsafe { waiter.ready() },

@@ -105,6 +105,7 @@ fn m_main(m: &'static M) {
     let signal_stack = SignalStack::install();
     // It may be the one that watches the clock.
     sys::precise_timers();
+    m.tid.store(sys::thread_id(), Ordering::Relaxed); // Relaxed: others see it when the M idles.
     current::set_m(Some(m));
     let token = sched.config.preempt.and_then(|p| p.attach(MHandle(m)).ok());
     if let Some(token) = token {

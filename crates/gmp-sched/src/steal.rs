@@ -42,7 +42,7 @@ fn rob(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
     let mut batch = Batch::new();
     if victim.ring.is_empty() || victim.ring.steal_half(&mut batch) == 0 {
         find::run_timers(m, p, victim);
-        return p.pop();
+        return p.take_next().or_else(|| p.pop());
     }
     let mut loot = batch.drain();
     let first = loot.next();

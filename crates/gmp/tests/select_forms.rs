@@ -49,14 +49,19 @@ fn control_flow_in_arms() {
     drop(tx);
     assert_eq!(first(&rx), Ok(0));
     let mut closed = 0;
-    'outer: loop {
-        loop {
+    'outer: for round in 0..5 {
+        while closed < 5 {
             select! {
-                recv(rx) -> _ => if closed == 2 { break 'outer } else { break },
+                recv(rx) -> _ => {
+                    if round == 2 { break 'outer }
+                    closed += 1;
+                    if closed > round {
+                        continue 'outer;
+                    }
+                }
                 default => unreachable!(),
             }
         }
-        closed += 1;
     }
     assert_eq!(closed, 2);
 }

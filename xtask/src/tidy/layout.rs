@@ -100,7 +100,9 @@ mod tests {
         assert_eq!(breaches(lengths, &[File::new("crates/x/src/a.rs", &long)]).len(), 1);
         assert!(breaches(lengths, &[File::new("crates/x/src/a_tests.rs", &long)]).is_empty());
         let short = "//! A.\n".repeat(151);
-        assert_eq!(breaches(lengths, &[File::new("crates/x/tests/a.rs", &short)]).len(), 1);
+        assert!(breaches(lengths, &[File::new("crates/x/tests/support.rs", &short)]).is_empty());
+        let tests = format!("{short}#[test]\n");
+        assert_eq!(breaches(lengths, &[File::new("crates/x/tests/a.rs", &tests)]).len(), 1);
     }
 
     #[test]

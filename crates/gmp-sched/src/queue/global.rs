@@ -48,14 +48,23 @@ impl<T: Linked> Global<T> {
 
     /// Takes up to `n` from the front.
     pub(crate) fn take(&self, n: usize) -> List<T> {
+        self.take_while(n, |_| true)
+    }
+
+    /// Takes up to `n` from the front, the first in any case, the others as long as `more` holds for them.
+    pub(crate) fn take_while(&self, n: usize, more: impl Fn(NonNull<T>) -> bool) -> List<T> {
         let mut taken = List::new();
         if n == 0 || self.len() == 0 {
             return taken;
         }
         let mut list = self.list.lock();
         while taken.len() < n {
-            let Some(item) = list.pop() else { break };
-            taken.push(item);
+            if !list.peek().is_some_and(|item| taken.is_empty() || more(item)) {
+                break;
+            }
+            if let Some(item) = list.pop() {
+                taken.push(item);
+            }
         }
         // Release: pairs with Acquire in `len`.
         self.len.store(list.len(), Ordering::Release);

@@ -52,6 +52,11 @@ impl<T: Linked> List<T> {
         self.len += 1;
     }
 
+    /// The first, which stays.
+    pub(crate) fn peek(&self) -> Option<NonNull<T>> {
+        NonNull::new(self.head)
+    }
+
     /// Takes the first.
     pub(crate) fn pop(&mut self) -> Option<NonNull<T>> {
         let item = NonNull::new(self.head)?;

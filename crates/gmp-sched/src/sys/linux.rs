@@ -49,6 +49,52 @@ pub(crate) fn nap() {
     }
 }
 
+/// The CPUs that threads of the runtime may use: those of the thread that started it.
+#[derive(Clone, Copy)]
+pub(crate) struct CpuMask(libc::cpu_set_t);
+
+impl CpuMask {
+    /// The calling thread's mask; `None` when the kernel has more CPUs than the set.
+    pub(crate) fn current() -> Option<CpuMask> {
+        let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
+        // SAFETY: room for a set of the size passed; 0 is the calling thread.
+        let got =
+            unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), set.as_mut_ptr()) };
+        // SAFETY: zeroed, and filled by the call.
+        (got == 0).then(|| CpuMask(unsafe { set.assume_init() }))
+    }
+
+    /// Runs `wake`, which wakes thread `tid` of this process, such that it wakes on the CPU of the caller,
+    /// who is about to sleep. Left to itself the kernel often puts it behind another busy thread, where it
+    /// waits for a whole kernel slice although this CPU is free in a moment. Async-signal-safe.
+    pub(crate) fn wake_here(&self, tid: i32, wake: impl FnOnce()) {
+        // SAFETY: no arguments.
+        let cpu = unsafe { libc::sched_getcpu() };
+        let set_to = |set: &libc::cpu_set_t| {
+            // SAFETY: the set is valid for its size. A thread that has ended only makes it fail.
+            unsafe { libc::sched_setaffinity(tid, size_of::<libc::cpu_set_t>(), set) }
+        };
+        // SAFETY: a set of integers; zeroes are the empty set.
+        let mut here: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        if let Ok(cpu) = usize::try_from(cpu) {
+            // SAFETY: indexes within the set, or panics never: the kernel's CPU numbers fit a set that
+            // `sched_getaffinity` accepted.
+            unsafe { libc::CPU_SET(cpu, &mut here) };
+        }
+        let steered = cpu >= 0 && set_to(&here) == 0;
+        wake();
+        if steered {
+            set_to(&self.0);
+        }
+    }
+}
+
+/// The calling thread's number.
+pub(crate) fn thread_id() -> i32 {
+    // SAFETY: no arguments, no failure.
+    unsafe { libc::gettid() }
+}
+
 /// Asks the kernel to wake this thread on time, to the nanosecond, instead of 50 µs late.
 pub(crate) fn precise_timers() {
     // SAFETY: PR_SET_TIMERSLACK takes one integer and concerns the calling thread only.

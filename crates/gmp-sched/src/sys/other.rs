@@ -54,6 +54,27 @@ pub(crate) fn nap() {
     std::thread::sleep(Duration::from_micros(50));
 }
 
+/// Where threads may run: not known here.
+#[derive(Clone, Copy)]
+pub(crate) struct CpuMask;
+
+impl CpuMask {
+    /// Not known.
+    pub(crate) fn current() -> Option<CpuMask> {
+        None
+    }
+
+    /// Runs `wake`.
+    pub(crate) fn wake_here(&self, _tid: i32, wake: impl FnOnce()) {
+        wake();
+    }
+}
+
+/// Not needed here.
+pub(crate) fn thread_id() -> i32 {
+    0
+}
+
 /// Timers of these systems have no slack to take away.
 pub(crate) fn precise_timers() {}
 

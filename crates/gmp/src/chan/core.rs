@@ -71,6 +71,17 @@ pub(crate) struct Ops {
     pub(crate) when: Option<unsafe fn(&Core, &State) -> Option<Instant>>,
 }
 
+/// What a receive has before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// It would wait.
+    Wait,
+    /// It may succeed.
+    Try,
+    /// Closed, and nothing left to receive, for good.
+    Drained,
+}
+
 /// The untyped part of a channel.
 #[repr(C)]
 pub(crate) struct Core {
@@ -173,10 +184,14 @@ impl Core {
         }
     }
 
-    /// Closed, and nothing left to receive, for good.
+    /// What the hint says about a receive; `Wait` is as exact as [`may_recv`](Core::may_recv).
     #[inline]
-    pub(crate) fn is_drained(&self) -> bool {
-        self.peek() & !(RECEIVERS | SENDERS) == CLOSED
+    pub(crate) fn outlook(&self) -> Outlook {
+        match self.peek() {
+            hint if hint & !RECEIVERS == 0 => Outlook::Wait,
+            hint if hint & !(RECEIVERS | SENDERS) == CLOSED => Outlook::Drained,
+            _ => Outlook::Try,
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

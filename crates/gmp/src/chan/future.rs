@@ -20,7 +20,7 @@ use gmp_sched::{Delayed, spawn_at, yield_now};
 use super::core::Core;
 use super::err::RecvError;
 use super::flow::Chan;
-use super::node::{Kind, Node, Outcome, TaskNode};
+use super::node::{Node, Outcome, TaskNode};
 use super::receiver::{Receiver, Source};
 use super::timer::TimerCore;
 use super::transfer::{Got, Settled};
@@ -50,7 +50,7 @@ impl<T> Receiver<T> {
     pub fn recv_async(&self) -> RecvFuture<'_, T> {
         RecvFuture {
             receiver: self,
-            task: TaskNode { node: Node::idle(Kind::Task), waker: Cell::new(None) },
+            task: TaskNode { node: Node::task(), waker: Cell::new(None) },
             waiting: false,
             slot: MaybeUninit::uninit(),
             alarm: None,

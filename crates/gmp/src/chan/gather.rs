@@ -12,20 +12,22 @@
 //! sound because the owner in step 4 (S2) takes the lock of every channel once, save the winner's, whose
 //! lock the winner took: so it gets past step 4 after S1 only.
 
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::Instant;
 
 use gmp_sched::{Claim, LockGuard, WaitReason, Waiter, park, park_until};
 
 use super::core::{Core, State};
-use super::node::{Kind, Node, Outcome};
+use super::node::{Node, Outcome};
 use super::select::{Case, Limit, Status, draw};
 use super::timer::{earlier, now};
 
 /// What a case needs for the long way.
 #[derive(Debug)]
 pub(crate) struct Lane<'a> {
-    node: Node,
+    /// Written when the wait begins; not before, since most selects need not wait.
+    node: MaybeUninit<Node>,
     /// The case that holds the lock of this one's channel.
     holder: usize,
     guard: Option<LockGuard<'a, State>>,
@@ -35,7 +37,7 @@ pub(crate) struct Lane<'a> {
 
 impl Lane<'_> {
     pub(crate) const fn new() -> Self {
-        Lane { node: Node::idle(Kind::Parked), holder: 0, guard: None, order: 0 }
+        Lane { node: MaybeUninit::uninit(), holder: 0, guard: None, order: 0 }
     }
 }
 
@@ -189,8 +191,8 @@ impl<'s, 'a> Gather<'s, 'a> {
         let mut deadline = deadline;
         for index in 0..self.cases.len() {
             let (side, slot) = (self.cases[index].side, self.cases[index].slot);
-            self.lanes[index].node = Node::claimed(waiter, slot, &claim, index + 1);
-            let node: *const Node = &self.lanes[index].node;
+            let node: *const Node =
+                self.lanes[index].node.write(Node::claimed(waiter, slot, &claim, index + 1));
             let Some((core, st)) = self.locked(index) else { continue };
             if let Some(when) = core.ops.when {
                 // SAFETY: the state is locked.
@@ -223,11 +225,13 @@ impl<'s, 'a> Gather<'s, 'a> {
         // S2: also where the node has been popped by a loser.
         for (index, case) in self.cases.iter().enumerate() {
             if let Some(core) = case.core.filter(|_| Some(index) != won) {
-                core.withdraw(&self.lanes[index].node, case.side);
+                // SAFETY: written above.
+                core.withdraw(unsafe { self.lanes[index].node.assume_init_ref() }, case.side);
             }
         }
         let index = won?;
-        let node = &self.lanes[index].node;
+        // SAFETY: written above.
+        let node = unsafe { self.lanes[index].node.assume_init_ref() };
         let status = match node.outcome.get() {
             Outcome::Done => Status::Done,
             Outcome::Closed => Status::Closed,

@@ -86,17 +86,7 @@ pub(crate) struct TaskNode {
 impl Node {
     /// The wait of `waiter`, which nobody else ends but the channel.
     pub(crate) fn parked(waiter: Waiter, slot: *mut ()) -> Node {
-        Node {
-            next: Cell::new(ptr::null()),
-            prev: Cell::new(ptr::null()),
-            linked: Cell::new(false),
-            kind: Kind::Parked,
-            outcome: Cell::new(Outcome::Pending),
-            waiter: Some(waiter),
-            claim: ptr::null(),
-            token: 0,
-            slot: Cell::new(slot),
-        }
+        Node { kind: Kind::Parked, waiter: Some(waiter), slot: Cell::new(slot), ..Node::task() }
     }
 
     /// The wait of `waiter`, for which whoever ends it must win `claim` with `token`.
@@ -109,13 +99,13 @@ impl Node {
         Node { claim, token, ..Node::parked(waiter, slot) }
     }
 
-    /// A node that is not waiting.
-    pub(crate) const fn idle(kind: Kind) -> Node {
+    /// The node of a task, which waits for nothing yet.
+    pub(crate) const fn task() -> Node {
         Node {
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
             linked: Cell::new(false),
-            kind,
+            kind: Kind::Task,
             outcome: Cell::new(Outcome::Pending),
             waiter: None,
             claim: ptr::null(),
@@ -205,8 +195,8 @@ impl Queue {
     /// How many are linked.
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
-        // SAFETY: linked, so valid (N2): the caller holds the lock, having `self`.
         std::iter::successors(NonNull::new(self.head.cast_mut()), |node| {
+            // SAFETY: linked, so valid (N2): the caller holds the lock, having `self`.
             NonNull::new(unsafe { node.as_ref() }.next.get().cast_mut())
         })
         .count()

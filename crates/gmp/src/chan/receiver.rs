@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use gmp_sched::{WaitReason, Waiter, park};
 
-use super::core::{Core, UNBOUNDED};
+use super::core::{Core, Outlook, UNBOUNDED};
 use super::counter::{acquire, release};
 use super::err::{RecvError, RecvTimeoutError, TryRecvError};
 use super::flow::Chan;
@@ -100,13 +100,11 @@ impl<T> Receiver<T> {
     pub fn recv(&self) -> Result<T, RecvError> {
         let mut slot = MaybeUninit::uninit();
         let Some(chan) = self.chan() else { return self.recv_rare(slot) };
-        let mut settled = Settled::NotReady;
-        if chan.core.may_recv() {
-            if chan.core.is_drained() {
-                return Err(RecvError);
-            }
-            settled = chan.try_recv_into(&mut slot);
-        }
+        let mut settled = match chan.core.outlook() {
+            Outlook::Try => chan.try_recv_into(&mut slot),
+            Outlook::Wait => Settled::NotReady,
+            Outlook::Drained => Settled::Closed,
+        };
         if !settled.is_final() {
             settled = chan.recv_slow(&mut slot, None);
         }
@@ -154,7 +152,7 @@ impl<T> Receiver<T> {
         if !chan.core.may_recv_now() {
             return Err(TryRecvError::Empty);
         }
-        if chan.core.is_drained() {
+        if chan.core.outlook() == Outlook::Drained {
             return Err(TryRecvError::Closed);
         }
         loop {

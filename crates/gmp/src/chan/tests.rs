@@ -134,7 +134,8 @@ fn c9_close_wakes_more_waiters_than_fit_one_batch() {
 #[test]
 fn a_dynamic_send_that_waits_is_paired_with_each_kind_of_receiver() {
     let (tx, rx) = bounded(0);
-    let kinds: [fn(&Receiver<u8>) -> Option<u8>; 4] = [
+    type Receive = fn(&Receiver<u8>) -> Option<u8>;
+    let kinds: [Receive; 4] = [
         |rx| rx.recv().ok(),
         |rx| rx.try_recv().ok(),
         |rx| rx.recv_timeout(Duration::from_secs(60)).ok(),
