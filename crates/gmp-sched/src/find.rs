@@ -91,8 +91,8 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
             m.sched.push_local(p, g);
         }
     }
-    run_timers(m, p, p);
-    if d % CHECK_EVERY != 0 {
+    // What has waited for its time is not made to wait for the slice of somebody from the global queue.
+    if run_timers(m, p, p) || d % CHECK_EVERY != 0 {
         return None;
     }
     if let Some(g) = poll(m, p) {
@@ -103,10 +103,10 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     g
 }
 
-/// Fires what is due in `whose` heap; what that makes ready runs on `p`.
-pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) {
+/// Fires what is due in `whose` heap; what that makes ready runs on `p`. Whether there was anything.
+pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) -> bool {
     if whose.timers.earliest() == clock::NEVER {
-        return;
+        return false;
     }
     let mut first = true;
     let fired = whose.timers.run_due(clock::now(), &mut |waiter| {
@@ -118,6 +118,7 @@ pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) {
         p.counters.timers.add(fired as u64);
         m.sched.published();
     }
+    fired > 0
 }
 
 /// A fair share of the global queue: the first to run, the rest into the ring.
