@@ -83,7 +83,7 @@ impl Drop for Section {
 fn reacquire(m: &'static M) {
     let sched = m.sched;
     let Some(g) = m.g() else { return };
-    // Relaxed: a count for the deadlock detector, which looks under the lists' lock.
+    // AcqRel: pairs with Acquire in `check_deadlock`; what made the goroutine runnable comes first.
     let leave = || sched.blocked.fetch_sub(1, Ordering::AcqRel);
     // SAFETY: the caller's own header.
     let bound = unsafe { g.as_ref() }.forbid_park.get() != 0;

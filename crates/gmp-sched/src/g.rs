@@ -23,7 +23,7 @@ use crate::join::JoinWord;
 use crate::m::M;
 use crate::queue::list::Linked;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use crate::sync::plain::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use crate::wait::WaitReason;
 
 /// A goroutine's number: unique in the process, never reused, 1 for the first main goroutine.
@@ -77,8 +77,6 @@ pub(crate) struct G {
     pub(crate) stack_size: usize,
     /// The M that has its registers (stopped), or that it must run on (locked).
     pub(crate) tied: AtomicPtr<M>,
-    /// It was stopped at an arbitrary instruction: its registers are on the thread of `tied`.
-    pub(crate) stopped: AtomicBool,
     pub(crate) reason: AtomicU8,
     /// One for the scheduler until it ends, one for the handle.
     pub(crate) refs: AtomicU32,
@@ -122,7 +120,6 @@ impl G {
             stack: Cell::new(None),
             stack_size: origin.stack_size,
             tied: AtomicPtr::new(ptr::null_mut()),
-            stopped: AtomicBool::new(false),
             reason: AtomicU8::new(0),
             refs: AtomicU32::new(2),
             join: JoinWord::new(),

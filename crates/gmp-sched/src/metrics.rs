@@ -102,8 +102,6 @@ pub struct Metrics {
     pub goroutines: usize,
     /// Threads that run, or have run, goroutines.
     pub threads: usize,
-    /// Threads that are stopped in the middle of a goroutine, waiting for its next turn.
-    pub stopped_threads: usize,
     /// Times a thread was woken to look for work.
     pub wakeups: u64,
     /// Bytes of address space that stacks reserve.

@@ -460,7 +460,6 @@ impl Scheduler {
             procs: (0..self.created()).map(|i| self.proc(i).counters.snapshot()).collect(),
             goroutines: self.goroutines(),
             threads: self.threads.load(Ordering::Relaxed), // Relaxed: a figure.
-            stopped_threads: 0,
             wakeups: self.wakeups.get(),
             stack_bytes_reserved: stacks.bytes,
             stacks: stacks.live,
