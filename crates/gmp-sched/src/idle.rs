@@ -115,6 +115,13 @@ impl Idle {
         if before.searching() == 1 { LeftSearch::Last } else { LeftSearch::NotLast }
     }
 
+    /// W5 without a P to wake: gives the search up, as S2: somebody may have trusted it meanwhile, and a P have
+    /// become idle. True when the caller has claimed the search anew and must try again.
+    pub(crate) fn give_up_search(&self) -> bool {
+        let last = self.leave_search() == LeftSearch::Last;
+        last && !mutant!("idle_give_up_blindly") && self.published() == Published::Wake
+    }
+
     /// I1: one more idle P. Under the lists' lock.
     pub(crate) fn announce(&self) {
         // SeqCst: see `claim_search`.

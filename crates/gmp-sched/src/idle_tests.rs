@@ -122,3 +122,35 @@ fn model_a_satisfied_searcher_passes_the_search_on() {
         );
     });
 }
+
+/// One claims the search and finds no idle P left; meanwhile a P becomes idle, and another worker trusts the
+/// search that is about to be given up.
+#[test]
+fn model_a_search_given_up_is_not_trusted_in_vain() {
+    model(|| {
+        let m = Model::new();
+        // The first worker has claimed the search and found the last idle P gone.
+        m.idle.announce();
+        assert_eq!(m.idle.published(), Published::Wake);
+        m.idle.retract();
+        let worker = {
+            let m = m.clone();
+            thread::spawn(move || m.publish())
+        };
+        let claimant = {
+            let m = m.clone();
+            thread::spawn(move || {
+                if m.idle.give_up_search() {
+                    m.woken.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        };
+        let asleep = m.go_idle(false);
+        worker.join().expect("worker");
+        claimant.join().expect("claimant");
+        assert!(
+            !asleep || m.woken.load(Ordering::Relaxed) >= 1,
+            "work, a sleeper, and nobody woken"
+        );
+    });
+}

@@ -163,18 +163,19 @@ impl Scheduler {
     /// W5.
     #[cold]
     fn wake_searcher(&'static self) {
-        let mut lists = self.lists.lock();
-        match lists.pop_p(self) {
-            Some(p) => self.give(&mut lists, p, true),
-            None => {
+        loop {
+            let mut lists = self.lists.lock();
+            if let Some(p) = lists.pop_p(self) {
+                self.give(&mut lists, p, true);
                 drop(lists);
-                let _ = self.idle.leave_search();
+                self.wakeups.bump_shared();
+                return self.monitor.poke_if_asleep();
+            }
+            drop(lists);
+            if !self.idle.give_up_search() {
                 return;
             }
         }
-        drop(lists);
-        self.wakeups.bump_shared();
-        self.monitor.poke_if_asleep();
     }
 
     /// Gives `p` to an M that idles, or has one made.
