@@ -49,8 +49,10 @@ mod delayed;
 mod driver;
 mod fatal;
 mod find;
+mod freeze;
 mod g;
 mod idle;
+mod inspect;
 mod join;
 mod lock;
 mod m;
@@ -83,14 +85,16 @@ pub use critical::{Critical, critical};
 pub use delayed::{Delayed, spawn_at};
 pub use driver::{Driver, MHandle, Preempt};
 pub use g::{Current, GoId};
+pub use gmp_context::Frame;
+pub use inspect::{GoroutineInfo, Seen, goroutines, inspect};
 pub use lock::{Lock, LockGuard};
 pub use metrics::{Metrics, ProcMetrics};
 pub use park::{checkpoint, park, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{
-    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running,
-    set_gomaxprocs,
+    ForbidPark, Goexit, add_service_thread, forbid_park, goexit, gomaxprocs, metrics,
+    num_goroutine, remove_service_thread, run, running, set_gomaxprocs, try_num_goroutine,
 };
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
 pub use wait::{WaitReason, Waiter};

@@ -191,7 +191,7 @@ unsafe fn leave_for_another<C: FnOnce()>(
             "parked while `forbid_park` was in force: something waits while a thread-local is borrowed",
         );
     }
-    header.set_reason(reason);
+    header.waits(reason);
     if let Some(p) = m.p() {
         p.counters.parks.bump();
     }
@@ -210,7 +210,9 @@ unsafe fn leave_for_another<C: FnOnce()>(
 pub(crate) unsafe fn ready(g: NonNull<G>) {
     let section = critical();
     // SAFETY: parked, so alive.
-    let sched = unsafe { g.as_ref() }.sched;
+    let header = unsafe { g.as_ref() };
+    header.set_reason(WaitReason::Yield);
+    let sched = header.sched;
     match section.m() {
         Some(m) if ptr::eq(m.sched, sched) && m.p().is_some() => ready_here(m, g),
         _ => sched.inject(g),

@@ -103,15 +103,30 @@ macro_rules! reasons {
         pub enum WaitReason { $($(#[$doc])* $name,)* }
 
         impl WaitReason {
+            /// Every reason, by its number.
+            pub(crate) const ALL: &'static [WaitReason] = &[$(WaitReason::$name,)*];
+
             /// In Go's words where Go has the reason.
             pub fn as_str(self) -> &'static str {
-                match self { $(WaitReason::$name => $text,)* }
+                self.text()
+            }
+
+            /// As `as_str`, the very place where it is kept.
+            pub fn text(self) -> &'static &'static str {
+                match self { $(WaitReason::$name => &$text,)* }
+            }
+
+            /// The reason with this number.
+            pub(crate) fn from_number(n: u8) -> WaitReason {
+                WaitReason::ALL.get(usize::from(n)).copied().unwrap_or(WaitReason::Dead)
             }
         }
     };
 }
 
 reasons! {
+    /// No goroutine: not launched yet, or ended. Zero, as in a slot that was never used.
+    Dead = "dead",
     /// Not waiting.
     None = "running",
     /// For a value.

@@ -56,10 +56,13 @@ pub mod context;
 pub mod net;
 pub mod runtime;
 pub mod sync;
+pub mod testing;
 pub mod time;
 
+mod dump;
 mod env;
 mod glue;
+mod observer;
 mod panics;
 
 pub use block_on::block_on;
