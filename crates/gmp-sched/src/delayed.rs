@@ -13,7 +13,6 @@ use crate::clock;
 use crate::g::G;
 use crate::lock::Lock;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::Ordering;
 use crate::task::{Options, Unstarted};
 use crate::timers::Armed;
 use crate::wait::Waiter;
@@ -57,14 +56,12 @@ pub fn spawn_at(deadline: Instant, f: impl FnOnce() + Send + 'static) -> Delayed
     };
     // SAFETY: `'static` and `Send`.
     let unstarted =
-        match unsafe { Unstarted::new(sched, Options::default(), Location::caller(), body) } {
+        match unsafe { Unstarted::new(sched, Options::default(), false, Location::caller(), body) }
+        {
             Ok(u) => u,
             Err(e) => panic!("cannot prepare a goroutine: {e}"),
         };
     let g = unstarted.g;
-    // SAFETY: in no queue yet. Nobody joins it: the scheduler's reference is the only one.
-    // Relaxed: not shared yet; arming publishes it.
-    unsafe { g.as_ref() }.refs.store(1, Ordering::Relaxed);
     let timers = sched.timers_here();
     let (armed, heap) =
         timers.arm(clock::from_instant(deadline), start, g.as_ptr().cast_const().cast());

@@ -23,8 +23,8 @@ use crate::m::M;
 use crate::metrics::PCounters;
 use crate::queue::list::List;
 use crate::queue::local::Ring;
+use crate::slots::Cache;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use crate::task::Cache;
 use crate::timers::Timers;
 
 /// Stacks of the default size that a P keeps for itself. Half of them move to or from the shared pool at
@@ -60,7 +60,8 @@ pub(crate) struct P {
     ///
     /// holds, so taking a stack never fails, wherever the cached ones are.
     pub(crate) credits: Cell<usize>,
-    pub(crate) dead: Cache,
+    /// Memory for tasks.
+    pub(crate) slots: Cache,
     pub(crate) ids: Cell<(u64, u64)>,
     pub(crate) counters: PCounters,
 }
@@ -85,7 +86,7 @@ impl P {
             timers: Timers::new(),
             stacks: Cell::new(Vec::with_capacity(STACK_CACHE)),
             credits: Cell::new(0),
-            dead: Cache::new(),
+            slots: Cache::new(),
             ids: Cell::new((0, 0)),
             counters: PCounters::default(),
         }

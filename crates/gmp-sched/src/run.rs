@@ -77,9 +77,9 @@ fn context_of(p: &P, m: &M, g: NonNull<G>) -> Context {
 
 /// Attaches a stack to an unstarted goroutine.
 fn start(p: &P, m: &M, header: &G) -> Context {
-    let default = header.stack_size == m.sched.config.stack_size;
+    let default = header.stack_class() == m.sched.stack_class;
     let cached = if default { p.cached_stack() } else { None };
-    let stack = cached.unwrap_or_else(|| m.sched.stacks.take(header.stack_size));
+    let stack = cached.unwrap_or_else(|| m.sched.stacks.take(header.stack_size()));
     // SAFETY: the stack is nobody else's; `goroutine_main` takes what `switch` passes and never returns.
     let context = unsafe { gmp_context::prepare(stack.top(), goroutine_main) };
     header.stack.set(Some(stack));
@@ -215,7 +215,7 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
         m.dying.set(Some(stack));
         return Next::Switch(context);
     }
-    if header.stack_size == stack.size() {
+    if header.stack_size() == stack.size() {
         if stack.size() != m.sched.config.stack_size {
             // The one that ended leaves its stack; the reservation of the one that begins is not needed.
             m.sched.stacks.unreserve(stack.size(), 1);
