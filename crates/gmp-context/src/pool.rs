@@ -245,9 +245,8 @@ impl StackPool {
     #[cold]
     fn grow(&self, class: u32, missing: usize) -> Result<(), ReserveError> {
         let guards = guards(self.protect);
-        let refused = |error| {
-            ReserveError(Cause::Refused { error, size: 1 << class, n: missing, guards })
-        };
+        let refused =
+            |error| ReserveError(Cause::Refused { error, size: 1 << class, n: missing, guards });
         let stride = (1 << class) + slab::guard_len(1 << class);
         let most = (MOST_BYTES / stride).clamp(1, MOST_SLOTS);
         let mut state = self.class(class).lock();
