@@ -68,7 +68,7 @@ pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M)
     header.set_reason(WaitReason::Preempted);
     tie(header, stopped);
     if m.sched.may_clear_preempt() {
-        p.preempt.store(false, Ordering::Relaxed); // Relaxed: this M owns the P now.
+        p.end_slice();
     }
     m.sched.global.push(g);
     m.sched.published();

@@ -260,7 +260,13 @@ impl Scheduler {
     /// Appends to the ring of `p`, which the calling M holds; the overflow goes to the global queue.
     #[inline]
     pub(crate) fn push_local(&'static self, p: &'static P, g: NonNull<G>) {
-        if let Some(mut spilled) = p.push(g) {
+        self.push_as(p, g, false);
+    }
+
+    /// As `push_local`; `fresh` says that it has not begun.
+    #[inline]
+    pub(crate) fn push_as(&'static self, p: &'static P, g: NonNull<G>, fresh: bool) {
+        if let Some(mut spilled) = p.push(g, fresh) {
             self.global.push_all(&mut spilled);
         }
     }
@@ -288,9 +294,7 @@ impl Scheduler {
         match section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) {
             Some(p) => {
                 p.counters.spawned.bump();
-                if let Some(displaced) = p.put_next(g) {
-                    self.push_local(p, displaced);
-                }
+                self.push_as(p, g, true);
                 self.published();
             }
             None => {
