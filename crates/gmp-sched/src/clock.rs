@@ -52,6 +52,11 @@ pub(crate) fn from_instant(at: Instant) -> u64 {
     u64::try_from(at.saturating_duration_since(epoch()).as_nanos()).unwrap_or(NEVER)
 }
 
+/// The instant that is `at` nanoseconds after the epoch.
+pub(crate) fn to_instant(at: u64) -> Instant {
+    epoch() + Duration::from_nanos(at)
+}
+
 /// The time left until `deadline`; `None` when it never comes.
 pub(crate) fn until(deadline: u64) -> Option<Duration> {
     (deadline != NEVER).then(|| Duration::from_nanos(deadline.saturating_sub(now())))

@@ -19,6 +19,7 @@ use std::ptr::{self, NonNull};
 
 use gmp_context::{Context, Stack};
 
+use crate::bubble;
 use crate::clock;
 use crate::join::JoinWord;
 use crate::lock::{Lock, LockGuard};
@@ -247,6 +248,26 @@ impl G {
     pub(crate) fn launched(&self) {
         self.since.store(clock::coarse(), Ordering::Relaxed); // Relaxed: as below.
         // Release: pairs with Acquire in `describe`; publishes the header.
+        self.reason.store(WaitReason::Yield as u8, Ordering::Release);
+        if self.bubble() != 0 {
+            bubble::launched(self.bubble());
+        }
+    }
+
+    /// Why it waits, as noted last.
+    pub(crate) fn reason(&self) -> WaitReason {
+        // Relaxed: for those whose turn it is.
+        WaitReason::from_number(self.reason.load(Ordering::Relaxed))
+    }
+
+    /// It is about to be made runnable, by whoever ended its wait.
+    #[inline]
+    pub(crate) fn readied(&self) {
+        if self.bubble() != 0 && bubble::is_durable(self) {
+            bubble::unblock(self.bubble());
+        }
+        self.since.store(clock::coarse(), Ordering::Relaxed); // Relaxed: for people, orders nothing.
+        // Release: pairs with Acquire in `describe`, when a timer launches it so.
         self.reason.store(WaitReason::Yield as u8, Ordering::Release);
     }
 

@@ -40,6 +40,7 @@
 
 mod arena;
 mod blocking;
+mod bubble;
 mod claim;
 mod clock;
 mod config;
@@ -79,6 +80,7 @@ mod testing;
 mod timers;
 mod wait;
 pub use blocking::blocking;
+pub use bubble::{BubbleDeadlock, bubble, bubble_now, current_bubble, wait_for_bubble};
 pub use claim::Claim;
 pub use config::{Config, MAX_PROCS};
 pub use critical::{Critical, critical};

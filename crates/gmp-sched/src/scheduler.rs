@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use gmp_context::StackPool;
 
 use crate::blocking;
+use crate::bubble;
 use crate::clock;
 use crate::config::{Config, MAX_PROCS};
 use crate::critical::critical;
@@ -391,7 +392,8 @@ impl Scheduler {
     /// The heap that the caller's timers go into.
     pub(crate) fn timers_here(&'static self) -> &'static Timers {
         let section = critical();
-        &section.m().and_then(M::p).unwrap_or_else(|| self.proc(0)).timers
+        let bubble = bubble::timers_of(bubble::current_bubble());
+        bubble.unwrap_or(&section.m().and_then(M::p).unwrap_or_else(|| self.proc(0)).timers)
     }
 
     /// Gives `m` an idle P, if there is one.

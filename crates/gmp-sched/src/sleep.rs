@@ -243,14 +243,14 @@ impl Scheduler {
         match waiter.kind() {
             Kind::Goroutine(g) if next => {
                 // SAFETY: just readied, so alive.
-                unsafe { g.as_ref() }.launched();
+                unsafe { g.as_ref() }.readied();
                 if let Some(displaced) = p.put_next(g) {
                     self.push_local(p, displaced);
                 }
             }
             Kind::Goroutine(g) => {
                 // SAFETY: as above.
-                unsafe { g.as_ref() }.launched();
+                unsafe { g.as_ref() }.readied();
                 self.push_local(p, g);
             }
             // SAFETY: passed on by the one who may ready it.

@@ -23,6 +23,7 @@ use std::thread;
 
 use gmp_context::Stack;
 
+use crate::bubble;
 use crate::critical::critical;
 use crate::g::{G, GoId, Origin, Vtable};
 use crate::join::{Detach, Finish, Wait};
@@ -265,6 +266,7 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     };
     let size = header.vtable.size;
     header.dead();
+    let bubble = header.bubble();
     let mine = match header.join.finish() {
         Finish::Left => false,
         Finish::Ready(waiter) => {
@@ -294,6 +296,9 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     }
     if dropped {
         p.slots.put(g.cast(), size);
+    }
+    if bubble != 0 {
+        bubble::ended(bubble);
     }
     (m, stack)
 }
@@ -419,8 +424,10 @@ impl<T> JoinHandle<T> {
                     unsafe { waiter.ready() };
                 }
             };
+            let same = header.bubble() != 0 && header.bubble() == bubble::current_bubble();
+            let reason = if same { WaitReason::Join.durable() } else { WaitReason::Join };
             // SAFETY: the caller's waiter; `finish` takes it out and readies it, or the commit does.
-            unsafe { park::park(waiter, WaitReason::Join, commit) };
+            unsafe { park::park(waiter, reason, commit) };
         }
         let g = self.g;
         // From here on the task is ours; the handle must not give it up again.
