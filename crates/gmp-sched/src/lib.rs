@@ -43,6 +43,7 @@ mod blocking;
 mod claim;
 mod clock;
 mod config;
+mod cpus;
 mod critical;
 mod current;
 mod delayed;
