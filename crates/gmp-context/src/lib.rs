@@ -75,7 +75,9 @@ mod sync;
 mod sys;
 
 pub use cache::StackCache;
-pub use context::{Commit, Context, Entry, no_commit, prepare, shadow_stack_active, switch};
+pub use context::{
+    Commit, Context, Entry, no_commit, prefetch, prepare, shadow_stack_active, switch,
+};
 pub use coroutine::{Coroutine, Resumed, Yielder};
 pub use generator::Generator;
 pub use limits::ReserveError;

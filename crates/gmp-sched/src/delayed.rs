@@ -23,7 +23,7 @@ pub struct Delayed {
 }
 
 struct Shared {
-    /// The timer, until somebody has taken care of its node: the goroutine itself, or `cancel`.
+    /// The timer, until it has fired or been cancelled.
     pending: Lock<Option<Pending>>,
 }
 
@@ -47,10 +47,8 @@ pub fn spawn_at(deadline: Instant, f: impl FnOnce() + Send + 'static) -> Delayed
     let shared = Arc::new(Shared { pending: Lock::new(None) });
     let mine = Arc::clone(&shared);
     let body = move || {
-        let pending = mine.pending.lock().take();
-        if let Some(p) = pending {
-            p.armed.release();
-        }
+        // It has fired: from now on there is nothing to cancel.
+        mine.pending.lock().take();
         drop(mine);
         f();
     };
@@ -87,7 +85,6 @@ impl Delayed {
         let pending = self.shared.pending.lock().take();
         let Some(p) = pending else { return false };
         let cancelled = p.armed.cancel();
-        p.armed.release();
         if cancelled {
             Unstarted { g: p.g }.discard();
         }

@@ -124,14 +124,7 @@ fn pick(p: &'static P, m: &M) -> Option<(NonNull<G>, Context)> {
     if d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping() {
         return None;
     }
-    let g = match p.take_next() {
-        Some(g) => g,
-        None => {
-            let g = p.pop()?;
-            p.begin_slice();
-            g
-        }
-    };
+    let g = p.next_in_slice().or_else(|| p.next_in_turn())?;
     // SAFETY: just taken out of a queue.
     if unsafe { g.as_ref() }.tied().is_some() {
         m.pending.set(Some(g));
@@ -193,11 +186,7 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
     // Relaxed: asked by the monitor; seen soon enough.
     let attention =
         d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping();
-    let next = if attention {
-        None
-    } else {
-        p.take_next().or_else(|| p.pop().inspect(|_| p.begin_slice()))
-    };
+    let next = if attention { None } else { p.next_in_slice().or_else(|| p.next_in_turn()) };
     let Some(g) = next else {
         m.dying.set(Some(stack));
         return Next::Switch(to_g0(m));

@@ -39,7 +39,7 @@ const SMALLEST_STACK: usize = 16 << 10;
 const CREDIT_BATCH: usize = 64;
 
 /// Stacks of all runtimes of the process.
-static STACKS: StackPool = StackPool::new();
+pub(crate) static STACKS: StackPool = StackPool::new();
 
 /// The runtime that runs now.
 static RUNNING: AtomicPtr<Scheduler> = AtomicPtr::new(ptr::null_mut());
@@ -252,7 +252,13 @@ impl Scheduler {
     /// Appends to the ring of `p`, which the calling M holds; the overflow goes to the global queue.
     #[inline]
     pub(crate) fn push_local(&'static self, p: &'static P, g: NonNull<G>) {
-        if let Some(mut spilled) = p.push(g) {
+        self.push_as(p, g, false);
+    }
+
+    /// As `push_local`; `fresh` says that it has not begun.
+    #[inline]
+    pub(crate) fn push_as(&'static self, p: &'static P, g: NonNull<G>, fresh: bool) {
+        if let Some(mut spilled) = p.push(g, fresh) {
             self.global.push_all(&mut spilled);
         }
     }
@@ -278,9 +284,7 @@ impl Scheduler {
         match section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) {
             Some(p) => {
                 p.counters.spawned.bump();
-                if let Some(displaced) = p.put_next(g) {
-                    self.push_local(p, displaced);
-                }
+                self.push_as(p, g, true);
                 self.published();
             }
             None => {
