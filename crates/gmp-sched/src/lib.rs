@@ -66,6 +66,7 @@ mod rng;
 mod run;
 mod runtime;
 mod scheduler;
+mod segment;
 mod sleep;
 mod slots;
 mod spawner;
@@ -93,5 +94,9 @@ pub use runtime::{
     ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running,
     set_gomaxprocs,
 };
+pub use segment::{grow, maybe_grow};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
 pub use wait::{WaitReason, Waiter};
+
+/// Bytes of stack left below the caller: of its segment, else of its goroutine's stack or its thread's.
+pub use gmp_context::remaining as stack_remaining;
