@@ -445,17 +445,6 @@ impl Current {
     pub fn set_locals(&self, locals: *mut ()) {
         self.header().locals.set(locals);
     }
-
-    /// Bytes of stack that are left below the caller.
-    pub fn stack_remaining(&self) -> usize {
-        let here = 0u8;
-        let limit = self.header().stack.take();
-        let left = limit
-            .as_ref()
-            .map_or(0, |s| ptr::from_ref(&here).addr().saturating_sub(s.limit().addr().get()));
-        self.header().stack.set(limit);
-        left
-    }
 }
 
 /// What the field order above is for.

@@ -44,6 +44,7 @@ mod bubble;
 mod claim;
 mod clock;
 mod config;
+mod cpus;
 mod critical;
 mod current;
 mod delayed;
@@ -68,6 +69,7 @@ mod rng;
 mod run;
 mod runtime;
 mod scheduler;
+mod segment;
 mod sleep;
 mod slots;
 mod spawner;
@@ -98,5 +100,9 @@ pub use runtime::{
     ForbidPark, Goexit, add_service_thread, forbid_park, goexit, gomaxprocs, metrics,
     num_goroutine, remove_service_thread, run, running, set_gomaxprocs, try_num_goroutine,
 };
+pub use segment::{grow, maybe_grow};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
 pub use wait::{WaitReason, Waiter};
+
+/// Bytes of stack left below the caller: of its segment, else of its goroutine's stack or its thread's.
+pub use gmp_context::remaining as stack_remaining;

@@ -41,7 +41,7 @@ const SMALLEST_STACK: usize = 16 << 10;
 const CREDIT_BATCH: usize = 64;
 
 /// Stacks of all runtimes of the process.
-static STACKS: StackPool = StackPool::new();
+pub(crate) static STACKS: StackPool = StackPool::new();
 
 /// The runtime that runs now.
 static RUNNING: AtomicPtr<Scheduler> = AtomicPtr::new(ptr::null_mut());

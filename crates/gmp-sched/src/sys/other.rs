@@ -87,3 +87,8 @@ pub(crate) fn precise_timers() {}
 pub(crate) fn thread_count() -> Option<usize> {
     None
 }
+
+/// Not known here.
+pub(crate) fn usable_cpus() -> Option<usize> {
+    None
+}

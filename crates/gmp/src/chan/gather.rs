@@ -202,7 +202,12 @@ impl<'s, 'a> Gather<'s, 'a> {
             unsafe { st.queue(side).push(node) };
             core.publish(st);
         }
-        let reason = WaitReason::Select;
+        // Durable if every case is: a case without a channel is never ready.
+        let inside = |case: &Case<'_>| {
+            case.core.is_none_or(|core| core.reason(WaitReason::Select) != WaitReason::Select)
+        };
+        let durable = self.cases.iter().all(inside);
+        let reason = if durable { WaitReason::Select.durable() } else { WaitReason::Select };
         let (lanes, holders) = (self.lanes.as_mut_ptr(), self.holders);
         let commit = move || {
             for at in 0..holders {

@@ -178,7 +178,7 @@ impl TimerCore {
 
 /// The clock that timers go by.
 pub(super) fn now() -> Instant {
-    Instant::now()
+    crate::time::now()
 }
 
 /// The earlier of two moments, either of which may never come.
