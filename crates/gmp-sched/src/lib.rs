@@ -92,13 +92,14 @@ pub use g::{Current, GoId};
 pub use gmp_context::Frame;
 pub use inspect::{GoroutineInfo, Seen, goroutines, inspect};
 pub use lock::{Lock, LockGuard};
-pub use metrics::{Metrics, ProcMetrics};
+pub use metrics::{LATENCIES, Metrics, ProcMetrics};
 pub use park::{checkpoint, park, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{
     ForbidPark, Goexit, add_service_thread, forbid_park, goexit, gomaxprocs, metrics,
-    num_goroutine, remove_service_thread, run, running, set_gomaxprocs, try_num_goroutine,
+    num_goroutine, remove_service_thread, run, running, set_gomaxprocs, try_metrics,
+    try_num_goroutine,
 };
 pub use segment::{grow, maybe_grow};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};

@@ -210,7 +210,7 @@ unsafe fn leave_for_another<C: FnOnce()>(
     let mut leave = Leave { g, commit: ManuallyDrop::new(commit) };
     // SAFETY: `leave` stays on this stack until the commit has copied it; the section is open.
     let m = unsafe { run::switch_away(m, commit_on_successor::<C>, (&raw mut leave).cast()) };
-    header.set_reason(WaitReason::None);
+    header.resumed(m);
     m.leave_critical();
 }
 
@@ -231,9 +231,16 @@ pub(crate) unsafe fn ready(g: NonNull<G>) {
     }
 }
 
+/// One in so many goroutines made ready is timed: reading the clock twice costs as much as readying.
+const TIMED: u32 = 64;
+
 /// Makes `g` runnable on the P of the calling M.
 fn ready_here(m: &'static M, g: NonNull<G>) {
     let Some(p) = m.p() else { return m.sched.inject(g) };
+    if p.dispatches.get() % TIMED == 0 {
+        // SAFETY: not runnable yet, so alive.
+        unsafe { g.as_ref() }.stamp();
+    }
     if m.g().is_none() {
         // From g0: what a poll or a timer made ready goes behind what waits already.
         m.sched.push_local(p, g);

@@ -15,7 +15,6 @@ use crate::m::M;
 use crate::p::P;
 use crate::sync::plain::Ordering;
 use crate::task;
-use crate::wait::WaitReason;
 
 /// Every so many dispatches a P looks beyond its own ring: global queue, timers, descriptors. Go's figure:
 /// prime, so that it does not beat against patterns in the program.
@@ -155,7 +154,7 @@ unsafe extern "C" fn goroutine_main(
         m.leave_critical();
         // SAFETY: alive: it has not run.
         let header = unsafe { g.as_ref() };
-        header.set_reason(WaitReason::None);
+        header.resumed(m);
         let run = header.vtable.run;
         // SAFETY: unstarted, and this is its stack. Never unwinds.
         unsafe { run(g) };

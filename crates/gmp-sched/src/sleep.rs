@@ -78,6 +78,15 @@ impl Lists {
         false
     }
 
+    /// How many Ms sleep.
+    pub(crate) fn idle_ms(&self) -> usize {
+        // SAFETY: Ms are never freed.
+        let first = unsafe { self.ms.as_ref() };
+        // SAFETY: as above; the links are guarded by the lock around this.
+        let all = std::iter::successors(first, |m| unsafe { m.idle_link.get().as_ref() });
+        all.count() + usize::from(self.watcher.is_some())
+    }
+
     /// How many Ps wait for a thread.
     pub(crate) fn orphans(&self) -> usize {
         self.orphans.len()

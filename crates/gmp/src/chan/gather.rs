@@ -206,7 +206,7 @@ impl<'s, 'a> Gather<'s, 'a> {
         let inside = |case: &Case<'_>| {
             case.core.is_none_or(|core| core.reason(WaitReason::Select) != WaitReason::Select)
         };
-        let durable = self.cases.iter().all(inside);
+        let durable = gmp_sched::current_bubble() != 0 && self.cases.iter().all(inside);
         let reason = if durable { WaitReason::Select.durable() } else { WaitReason::Select };
         let (lanes, holders) = (self.lanes.as_mut_ptr(), self.holders);
         let commit = move || {
