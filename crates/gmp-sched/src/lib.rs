@@ -80,6 +80,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod timers;
+mod trace;
 mod wait;
 pub use blocking::blocking;
 pub use bubble::{BubbleDeadlock, bubble, bubble_now, current_bubble, wait_for_bubble};
@@ -103,6 +104,7 @@ pub use runtime::{
 };
 pub use segment::{grow, maybe_grow};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
+pub use trace::{TraceEvent, TraceKind, drain_trace, set_tracing};
 pub use wait::{WaitReason, Waiter};
 
 /// Bytes of stack left below the caller: of its segment, else of its goroutine's stack or its thread's.

@@ -29,6 +29,7 @@ use crate::m::M;
 use crate::run;
 use crate::sync::plain::Ordering;
 use crate::timers::Fire;
+use crate::trace::{self, TraceKind};
 use crate::wait::{Kind, WaitReason, Waiter};
 
 /// Parks `waiter`, which is the caller, until [`Waiter::ready`] is called for it; a plain thread blocks.
@@ -204,6 +205,7 @@ unsafe fn leave_for_another<C: FnOnce()>(
         );
     }
     header.waits(reason);
+    trace::note(m, TraceKind::Stop(reason), header.id());
     if let Some(p) = m.p() {
         p.counters.parks.bump();
     }
@@ -224,6 +226,9 @@ pub(crate) unsafe fn ready(g: NonNull<G>) {
     // SAFETY: parked, so alive.
     let header = unsafe { g.as_ref() };
     header.readied();
+    if let Some(m) = section.m() {
+        trace::note(m, TraceKind::Ready, header.id());
+    }
     let sched = header.sched;
     match section.m() {
         Some(m) if ptr::eq(m.sched, sched) && m.p().is_some() => ready_here(m, g),

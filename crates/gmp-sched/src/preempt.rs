@@ -19,6 +19,7 @@ use crate::m::M;
 use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::Ordering;
+use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
 /// H3, on the target thread: decides whether it stops now, and hands over its P. Async-signal-safe. True means
@@ -66,6 +67,8 @@ pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M)
     // SAFETY: its thread waits, so it is alive, and this M's to enqueue.
     let header = unsafe { g.as_ref() };
     header.set_reason(WaitReason::Preempted);
+    // By the M that took over: the stopped one is in its signal handler.
+    trace::note(m, TraceKind::Stop(WaitReason::Preempted), header.id());
     tie(header, stopped);
     if m.sched.may_clear_preempt() {
         p.end_slice();
@@ -93,6 +96,7 @@ impl Scheduler {
             return self.inject(g);
         };
         p.counters.switches.bump();
+        trace::note(m, TraceKind::Start, header.id());
         m.set_p(None);
         thread.set_p(Some(p));
         // AcqRel: pairs with `blocking::wait_for_p`; the P's content is published by the wake.

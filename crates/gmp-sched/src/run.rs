@@ -151,11 +151,11 @@ unsafe extern "C" fn goroutine_main(
     let mut m = unsafe { from_word(word) };
     loop {
         let Some(g) = m.g() else { crate::fatal::abort("a stack was entered without a goroutine") };
-        m.leave_critical();
         // SAFETY: alive: it has not run.
         let header = unsafe { g.as_ref() };
         header.resumed(m);
         let run = header.vtable.run;
+        m.leave_critical();
         // SAFETY: unstarted, and this is its stack. Never unwinds.
         unsafe { run(g) };
         // SAFETY: it has run to its end, here.

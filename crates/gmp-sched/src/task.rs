@@ -31,6 +31,7 @@ use crate::m::M;
 use crate::park;
 use crate::scheduler::Scheduler;
 use crate::slots;
+use crate::trace::{self, TraceKind};
 use crate::wait::{WaitReason, Waiter};
 
 /// The content of a slot. The header comes first, so a pointer to the task is a pointer to its G.
@@ -267,6 +268,7 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     let size = header.vtable.size;
     header.dead();
     let bubble = header.bubble();
+    trace::note(m, TraceKind::End, header.id());
     let mine = match header.join.finish() {
         Finish::Left => false,
         Finish::Ready(waiter) => {

@@ -73,6 +73,11 @@ impl Builder {
             Err(e) => panic!("{e}"),
         };
         let schedtrace = schedtrace.map(|ms| Duration::from_millis(ms as u64));
+        // Ends when this returns or panics.
+        let _trace = match crate::trace::from_environment() {
+            Ok(trace) => trace,
+            Err(e) => panic!("{e}"),
+        };
         panics::install();
         observer::start(schedtrace);
         // Now, where it may allocate: the scheduler polls in critical sections.
