@@ -23,7 +23,8 @@ use gmp_context::Stack;
 
 use crate::critical::critical;
 use crate::g::{G, GoId, Origin, Vtable};
-use crate::join::{Finish, Wait};
+use crate::join::{Finish, JoinWord, Wait};
+use crate::join_future::Bell;
 use crate::m::M;
 use crate::park;
 use crate::scheduler::Scheduler;
@@ -302,11 +303,16 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     // SAFETY: alive: the scheduler's reference.
     let header = unsafe { g.as_ref() };
     trim();
-    if let Finish::Ready(waiter) = header.join.finish() {
-        // SAFETY: registered by `JoinHandle::join`.
-        let waiter = unsafe { waiter_of(waiter) };
-        // SAFETY: taken out once, here.
-        unsafe { waiter.ready() };
+    if let Finish::Ready(word) = header.join.finish() {
+        // SAFETY: registered, and taken out once, here.
+        if let Some(bell) = unsafe { Bell::of_word(word) } {
+            bell.ring();
+        } else {
+            // SAFETY: registered by `JoinHandle::join`.
+            let waiter = unsafe { waiter_of(word) };
+            // SAFETY: taken out once, here.
+            unsafe { waiter.ready() };
+        }
     }
     let mut m = open_section();
     let Some(stack) = header.stack.take() else {
@@ -419,6 +425,11 @@ impl<T> JoinHandle<T> {
     fn header(&self) -> &G {
         // SAFETY: the handle's reference keeps it alive.
         unsafe { self.g.as_ref() }
+    }
+
+    /// Where its end is waited for.
+    pub(crate) fn word(&self) -> &JoinWord {
+        &self.header().join
     }
 
     /// The goroutine's number.

@@ -21,7 +21,8 @@ use gmp_sched::{Claim, LockGuard, WaitReason, Waiter, park, park_until};
 use super::core::{Core, State};
 use super::node::{Node, Outcome};
 use super::select::{Case, Limit, Status, draw};
-use super::timer::{earlier, now};
+use super::timer::earlier;
+use crate::time::now;
 
 /// What a case needs for the long way.
 #[derive(Debug)]

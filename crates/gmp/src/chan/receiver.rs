@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::core::{Core, Outlook, UNBOUNDED};
 use super::counter::{acquire, release};
 use super::err::{RecvError, RecvTimeoutError, TryRecvError};
 use super::flow::Chan;
+use super::stream::Polled;
 use super::timer::{self, TimerCore};
 use super::transfer::Settled;
 
@@ -28,6 +29,8 @@ enum Flavor<T> {
     /// Only when `T` is `Instant`.
     Timer(Arc<TimerCore>),
     Never,
+    /// Any of the others, polled by a task.
+    Polled(Polled<T>),
 }
 
 /// What a receiver receives from, for `future`.
@@ -62,11 +65,24 @@ impl<T> Receiver<T> {
         Receiver { flavor: Flavor::Never }
     }
 
+    /// For `stream`.
+    pub(super) fn polled(&mut self) -> &mut Polled<T> {
+        if !matches!(self.flavor, Flavor::Polled(_)) {
+            let plain = Receiver { flavor: std::mem::replace(&mut self.flavor, Flavor::Never) };
+            self.flavor = Flavor::Polled(Polled::new(plain));
+        }
+        match &mut self.flavor {
+            Flavor::Polled(polled) => polled,
+            _ => unreachable!("made so above"),
+        }
+    }
+
     #[inline]
     fn chan(&self) -> Option<&Chan<T>> {
         match &self.flavor {
             // SAFETY: the channel lives as long as it has handles.
             Flavor::Chan(chan) => Some(unsafe { chan.as_ref() }),
+            Flavor::Polled(polled) => polled.receiver().chan(),
             _ => None,
         }
     }
@@ -77,6 +93,7 @@ impl<T> Receiver<T> {
             Flavor::Chan(chan) => Source::Chan(unsafe { chan.as_ref() }),
             Flavor::Timer(timer) => Source::Timer(timer),
             Flavor::Never => Source::Never,
+            Flavor::Polled(polled) => polled.receiver().source(),
         }
     }
 
@@ -88,6 +105,7 @@ impl<T> Receiver<T> {
             Flavor::Chan(chan) => Some(&unsafe { chan.as_ref() }.core),
             Flavor::Timer(timer) => Some(timer.core()),
             Flavor::Never => None,
+            Flavor::Polled(polled) => polled.receiver().core(),
         }
     }
 
@@ -127,8 +145,8 @@ impl<T> Receiver<T> {
         mut slot: MaybeUninit<T>,
         deadline: Option<Instant>,
     ) -> Result<T, RecvTimeoutError> {
-        let tick = match &self.flavor {
-            Flavor::Timer(timer) => timer.take(deadline),
+        let tick = match self.source() {
+            Source::Timer(timer) => timer.take(deadline),
             _ => never(deadline),
         };
         match TimerCore::settle(tick, slot.as_mut_ptr().cast()) {
@@ -168,8 +186,8 @@ impl<T> Receiver<T> {
 
     #[cold]
     fn try_recv_rare(&self, mut slot: MaybeUninit<T>) -> Result<T, TryRecvError> {
-        let tick = match &self.flavor {
-            Flavor::Timer(timer) => timer.try_take(),
+        let tick = match self.source() {
+            Source::Timer(timer) => timer.try_take(),
             _ => None,
         };
         match TimerCore::settle(tick, slot.as_mut_ptr().cast()) {
@@ -245,11 +263,9 @@ impl<T> Receiver<T> {
 
     /// Whether both receive from the same channel. All that [`never`](super::never) makes are the same.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
-        match (&self.flavor, &other.flavor) {
-            (Flavor::Chan(a), Flavor::Chan(b)) => a == b,
-            (Flavor::Timer(a), Flavor::Timer(b)) => Arc::ptr_eq(a, b),
-            (Flavor::Never, Flavor::Never) => true,
-            _ => false,
+        match (self.core(), other.core()) {
+            (Some(a), Some(b)) => ptr::eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
         }
     }
 }
@@ -276,6 +292,7 @@ impl<T> Clone for Receiver<T> {
             }
             Flavor::Timer(timer) => Flavor::Timer(Arc::clone(timer)),
             Flavor::Never => Flavor::Never,
+            Flavor::Polled(polled) => return polled.receiver().clone(),
         };
         Receiver { flavor }
     }

@@ -19,6 +19,7 @@ use super::core::{Core, Ops, Side};
 use super::node::Outcome;
 use super::receiver::Receiver;
 use super::transfer::{Got, Sent, Settled};
+use crate::time::now;
 
 /// A timer's channel.
 #[repr(C)]
@@ -174,11 +175,6 @@ impl TimerCore {
         unsafe { slot.cast::<Instant>().write(tick) };
         Settled::Done
     }
-}
-
-/// The clock that timers go by.
-pub(super) fn now() -> Instant {
-    Instant::now()
 }
 
 /// The earlier of two moments, either of which may never come.

@@ -155,6 +155,12 @@ impl Scope {
         Some(outcome)
     }
 
+    /// What was given as the reason; else the error.
+    pub(super) fn cause(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        let outcome = self.outcome()?;
+        Some(outcome.cause.clone().unwrap_or_else(|| Arc::new(outcome.error)))
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
