@@ -80,6 +80,31 @@ impl<T: ?Sized> Lock<T> {
         self.try_acquire().then(|| LockGuard { lock: self, critical: ManuallyDrop::new(critical) })
     }
 
+    /// Takes the lock inside a critical section that is open already: for who takes many at once, and gives
+    /// them back by [`unlock_in_section`](Lock::unlock_in_section). Spins; never parks.
+    #[inline]
+    pub fn lock_in_section(&self, _section: &Critical) {
+        if !self.try_acquire() {
+            self.lock_slow();
+        }
+    }
+
+    /// Gives back what [`lock_in_section`](Lock::lock_in_section) took.
+    ///
+    /// # Safety
+    ///
+    /// The lock was taken so, in a section that is still open, and nothing of the value is used any more.
+    #[inline]
+    pub unsafe fn unlock_in_section(&self) {
+        self.release();
+    }
+
+    /// Where the value is. Only who holds the lock may use it.
+    #[inline]
+    pub fn value_ptr(&self) -> *mut T {
+        self.value.get()
+    }
+
     /// The value, of a lock that nobody else can see.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -87,8 +112,14 @@ impl<T: ?Sized> Lock<T> {
 
     #[inline]
     fn try_acquire(&self) -> bool {
-        // Acquire: pairs with Release in `LockGuard::drop`; the last holder's writes are visible.
+        // Acquire: pairs with Release in `release`; the last holder's writes are visible.
         self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    #[inline]
+    fn release(&self) {
+        // Release: pairs with Acquire in `try_acquire`; publishes this holder's writes.
+        self.locked.store(false, Ordering::Release);
     }
 
     #[cold]
@@ -135,8 +166,7 @@ impl<T: ?Sized> DerefMut for LockGuard<'_, T> {
 impl<T: ?Sized> Drop for LockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        // Release: pairs with Acquire in `try_acquire`; publishes this holder's writes.
-        self.lock.locked.store(false, Ordering::Release);
+        self.lock.release();
         // SAFETY: dropped here, once; the field is not touched again.
         unsafe { ManuallyDrop::drop(&mut self.critical) };
     }

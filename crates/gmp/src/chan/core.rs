@@ -21,7 +21,7 @@ use std::ptr::NonNull;
 use std::task::Waker;
 use std::time::Instant;
 
-use gmp_sched::{Claim, Lock, LockGuard, WaitReason, Waiter, park, park_until};
+use gmp_sched::{Claim, Critical, Lock, LockGuard, WaitReason, Waiter, park, park_until};
 
 use super::node::{Node, Outcome, Queue};
 use super::sync::{AtomicUsize, Ordering, fence};
@@ -129,6 +129,35 @@ impl Core {
     #[inline]
     pub(crate) fn lock(&self) -> LockGuard<'_, State> {
         self.lock.lock()
+    }
+
+    /// Takes the lock in a section that is open already, for who takes several.
+    #[inline]
+    pub(crate) fn lock_in(&self, section: &Critical) {
+        self.lock.lock_in_section(section);
+    }
+
+    /// The state, for who has taken the lock by [`lock_in`](Core::lock_in).
+    ///
+    /// # Safety
+    ///
+    /// The lock is the caller's, longer than the result is used; there is one result at a time.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the lock makes it unique, but is held by the caller")]
+    pub(crate) unsafe fn state(&self) -> &mut State {
+        // SAFETY: the lock is held (contract).
+        unsafe { &mut *self.lock.value_ptr() }
+    }
+
+    /// Gives back what [`lock_in`](Core::lock_in) took.
+    ///
+    /// # Safety
+    ///
+    /// The lock is the caller's, in a section that is open, and the state is not used any more.
+    #[inline]
+    pub(crate) unsafe fn unlock_in(&self) {
+        // SAFETY: passed on.
+        unsafe { self.lock.unlock_in_section() };
     }
 
     /// Brings the hint up to date, before unlocking.
