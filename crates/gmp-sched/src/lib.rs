@@ -90,7 +90,7 @@ pub use park::{checkpoint, park, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{
-    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running,
+    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, proc_hint, run, running,
     set_gomaxprocs,
 };
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};

@@ -69,6 +69,8 @@ pub(crate) struct Ops {
     pub(crate) return_permit: unsafe fn(&Core),
     /// For timers: when they are ready next.
     pub(crate) when: Option<unsafe fn(&Core, &State) -> Option<Instant>>,
+    /// For ends: whether they are over. Needs no lock.
+    pub(crate) over: Option<unsafe fn(&Core) -> bool>,
 }
 
 /// What a receive has before it.
@@ -180,7 +182,20 @@ impl Core {
     /// Whether a receive may succeed, or fail for good. False is exact at some moment of the call.
     #[inline]
     pub(crate) fn may_recv(&self) -> bool {
-        self.peek() & !RECEIVERS != 0
+        self.peek() & !RECEIVERS != 0 || self.is_over()
+    }
+
+    /// Whether this is an end that has come. Needs no lock.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        // SAFETY: the core's own function.
+        self.ops.over.is_some_and(|over| unsafe { over(self) })
+    }
+
+    /// Whether somebody waits to receive; may be outdated.
+    #[inline]
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.peek() & RECEIVERS != 0
     }
 
     /// Whether a send may succeed, or fail for good. False is exact at some moment of the call.

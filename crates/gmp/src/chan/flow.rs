@@ -68,6 +68,7 @@ impl<T> Chan<T> {
         // SAFETY: the core of a `Chan<T>`.
         return_permit: |core| unsafe { Chan::<T>::of(core) }.return_permit(),
         when: None,
+        over: None,
     };
 
     /// A channel with one sender and one receiver. Panics when the buffer's size overflows.

@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker};
 use gmp_sched::{Delayed, spawn_at, yield_now};
 
 use super::core::Core;
+use super::end::End;
 use super::err::RecvError;
 use super::flow::Chan;
 use super::node::{Node, Outcome, TaskNode};
@@ -102,6 +103,7 @@ impl<T> Reception<T> {
         match receiver.source() {
             Source::Chan(chan) => self.poll_chan(chan, cx.waker()),
             Source::Timer(timer) => self.poll_timer(timer, cx.waker()),
+            Source::End(end) => self.poll_end(end, cx.waker()),
             Source::Never => Poll::Pending,
         }
     }
@@ -117,6 +119,9 @@ impl<T> Reception<T> {
             }
             Source::Timer(timer) => {
                 self.retire(timer.core());
+            }
+            Source::End(end) => {
+                self.retire(end.first());
             }
             Source::Never => {}
         }
@@ -206,6 +211,26 @@ impl<T> Reception<T> {
             self.waiting = true;
             // From now on a reset wakes; the tick itself needs an alarm. Then look again: it may be late.
             self.set_alarm(timer);
+        }
+    }
+
+    fn poll_end(&mut self, end: &End, waker: &Waker) -> Poll<Result<T, RecvError>> {
+        let core = end.first();
+        loop {
+            if self.waiting && matches!(self.look(core, waker), Wait::Goes) {
+                return Poll::Pending;
+            }
+            self.task.node.outcome.set(Outcome::Pending);
+            self.task.waker.set(Some(waker.clone()));
+            let mut st = core.lock();
+            if end.is_over() {
+                return Poll::Ready(Err(RecvError));
+            }
+            // SAFETY: pinned, and taken out of the queue before it is dropped.
+            unsafe { st.receivers.push(&raw const self.task.node) };
+            core.publish(&st);
+            drop(st);
+            self.waiting = true;
         }
     }
 

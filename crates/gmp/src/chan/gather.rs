@@ -155,7 +155,7 @@ impl<'s, 'a> Gather<'s, 'a> {
                 // SAFETY: the state is locked.
                 Some(when) => unsafe { when(core, st) }
                     .is_some_and(|when| when <= *instant.get_or_insert_with(now)),
-                None => st.is_ready(core.cap, case.side),
+                None => st.is_ready(core.cap, case.side) || core.is_over(),
             };
             if case.ready && biased {
                 return Some(index);

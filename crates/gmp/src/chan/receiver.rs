@@ -11,6 +11,7 @@ use gmp_sched::{WaitReason, Waiter, park};
 
 use super::core::{Core, Outlook, UNBOUNDED};
 use super::counter::{acquire, release};
+use super::end::End;
 use super::err::{RecvError, RecvTimeoutError, TryRecvError};
 use super::flow::Chan;
 use super::stream::Polled;
@@ -28,6 +29,8 @@ enum Flavor<T> {
     Chan(NonNull<Chan<T>>),
     /// Only when `T` is `Instant`.
     Timer(Arc<TimerCore>),
+    /// Nothing comes, but the end.
+    End(Arc<End>),
     Never,
     /// Any of the others, polled by a task.
     Polled(Polled<T>),
@@ -37,6 +40,7 @@ enum Flavor<T> {
 pub(super) enum Source<'a, T> {
     Chan(&'a Chan<T>),
     Timer(&'a Arc<TimerCore>),
+    End(&'a Arc<End>),
     Never,
 }
 
@@ -54,6 +58,11 @@ impl Receiver<Instant> {
 }
 
 impl<T> Receiver<T> {
+    /// A receiver to which nothing comes until `end` does.
+    pub(crate) fn until(end: Arc<End>) -> Receiver<T> {
+        Receiver { flavor: Flavor::End(end) }
+    }
+
     /// # Safety
     ///
     /// `chan` comes from `Box::leak`, and one of its receivers is this one.
@@ -92,20 +101,30 @@ impl<T> Receiver<T> {
             // SAFETY: as in `chan`.
             Flavor::Chan(chan) => Source::Chan(unsafe { chan.as_ref() }),
             Flavor::Timer(timer) => Source::Timer(timer),
+            Flavor::End(end) => Source::End(end),
             Flavor::Never => Source::Never,
             Flavor::Polled(polled) => polled.receiver().source(),
         }
     }
 
-    /// The untyped part, unless nothing ever comes.
+    /// The untyped part, unless nothing ever comes. An end has several, of which this is one.
     #[inline]
     pub(super) fn core(&self) -> Option<&Core> {
         match &self.flavor {
             // SAFETY: as in `chan`.
             Flavor::Chan(chan) => Some(&unsafe { chan.as_ref() }.core),
             Flavor::Timer(timer) => Some(timer.core()),
+            Flavor::End(end) => Some(end.core()),
             Flavor::Never => None,
             Flavor::Polled(polled) => polled.receiver().core(),
+        }
+    }
+
+    /// Whether `core` is what this receives from.
+    pub(super) fn has_core(&self, core: &Core) -> bool {
+        match self.source() {
+            Source::End(end) => end.has(core),
+            _ => self.core().is_some_and(|own| ptr::eq(own, core)),
         }
     }
 
@@ -133,7 +152,7 @@ impl<T> Receiver<T> {
         Ok(unsafe { slot.assume_init() })
     }
 
-    /// `recv` from a timer, or from nothing.
+    /// `recv` from a timer, an end, or nothing.
     #[cold]
     fn recv_rare(&self, slot: MaybeUninit<T>) -> Result<T, RecvError> {
         self.rare_until(slot, None).map_err(|_| RecvError)
@@ -147,6 +166,12 @@ impl<T> Receiver<T> {
     ) -> Result<T, RecvTimeoutError> {
         let tick = match self.source() {
             Source::Timer(timer) => timer.take(deadline),
+            Source::End(end) => {
+                return Err(match end.wait(deadline) {
+                    Settled::Closed => RecvTimeoutError::Closed,
+                    _ => RecvTimeoutError::Timeout,
+                });
+            }
             _ => never(deadline),
         };
         match TimerCore::settle(tick, slot.as_mut_ptr().cast()) {
@@ -188,6 +213,7 @@ impl<T> Receiver<T> {
     fn try_recv_rare(&self, mut slot: MaybeUninit<T>) -> Result<T, TryRecvError> {
         let tick = match self.source() {
             Source::Timer(timer) => timer.try_take(),
+            Source::End(end) if end.is_over() => return Err(TryRecvError::Closed),
             _ => None,
         };
         match TimerCore::settle(tick, slot.as_mut_ptr().cast()) {
@@ -231,14 +257,18 @@ impl<T> Receiver<T> {
     }
 
     /// Closes the channel, as [`Sender::close`](super::Sender::close) does. True if this call closed it. The
-    /// channels of timers and of [`never`](super::never) cannot be closed.
+    /// channels of timers, of contexts and of [`never`](super::never) cannot be closed by hand.
     pub fn close(&self) -> bool {
         self.chan().is_some_and(|chan| chan.core.close())
     }
 
     /// Whether the channel is closed. May be outdated when it returns, if false.
     pub fn is_closed(&self) -> bool {
-        self.chan().is_some_and(|chan| chan.core.is_closed())
+        match self.source() {
+            Source::Chan(chan) => chan.core.is_closed(),
+            Source::End(end) => end.is_over(),
+            _ => false,
+        }
     }
 
     /// How many values wait to be received; always 0 at capacity 0 and for timers.
@@ -263,9 +293,12 @@ impl<T> Receiver<T> {
 
     /// Whether both receive from the same channel. All that [`never`](super::never) makes are the same.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
-        match (self.core(), other.core()) {
-            (Some(a), Some(b)) => ptr::eq(a, b),
-            (a, b) => a.is_none() && b.is_none(),
+        match (self.source(), other.source()) {
+            (Source::Chan(a), Source::Chan(b)) => ptr::eq(a, b),
+            (Source::Timer(a), Source::Timer(b)) => Arc::ptr_eq(a, b),
+            (Source::End(a), Source::End(b)) => Arc::ptr_eq(a, b),
+            (Source::Never, Source::Never) => true,
+            _ => false,
         }
     }
 }
@@ -291,6 +324,7 @@ impl<T> Clone for Receiver<T> {
                 Flavor::Chan(*chan)
             }
             Flavor::Timer(timer) => Flavor::Timer(Arc::clone(timer)),
+            Flavor::End(end) => Flavor::End(Arc::clone(end)),
             Flavor::Never => Flavor::Never,
             Flavor::Polled(polled) => return polled.receiver().clone(),
         };

@@ -83,6 +83,7 @@ impl TimerCore {
         return_permit: |_| {},
         // SAFETY: as in `recv`.
         when: Some(|core, _| unsafe { TimerCore::schedule(core) }.when),
+        over: None,
     };
 
     /// A timer that ticks at `when`, and then every `period`. Starts nothing.

@@ -74,7 +74,8 @@ impl Context {
         Value::find(self.values.as_ref())
     }
 
-    /// A channel that is closed when the context is over; it carries nothing. Do not close it yourself.
+    /// A channel that is closed when the context is over, and not otherwise; it carries nothing. Any number of
+    /// goroutines may have it in their selects without waiting for each other there.
     /// Neither parks nor blocks.
     pub fn done(&self) -> &Receiver<Never> {
         /// `done` of all contexts that are never over.
