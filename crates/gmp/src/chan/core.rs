@@ -133,6 +133,13 @@ impl Core {
         self.lock.lock()
     }
 
+    /// As [`lock`](Core::lock), for one plain operation: with a buffer, throughput counts; without, the other
+    /// side waits for this very value.
+    #[inline]
+    pub(crate) fn lock_plain(&self) -> LockGuard<'_, State> {
+        if self.cap == 0 { self.lock.lock() } else { self.lock.lock_in_turns() }
+    }
+
     /// Takes the lock in a section that is open already, for who takes several.
     #[inline]
     pub(crate) fn lock_in(&self, section: &Critical) {
