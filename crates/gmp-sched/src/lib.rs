@@ -53,6 +53,7 @@ mod find;
 mod g;
 mod idle;
 mod join;
+mod join_future;
 mod lock;
 mod m;
 mod metrics;
@@ -85,14 +86,15 @@ pub use critical::{Critical, critical};
 pub use delayed::{Delayed, spawn_at};
 pub use driver::{Driver, MHandle, Preempt};
 pub use g::{Current, GoId};
+pub use join_future::JoinFuture;
 pub use lock::{Lock, LockGuard};
 pub use metrics::{Metrics, ProcMetrics};
 pub use park::{checkpoint, park, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{
-    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running,
-    set_gomaxprocs,
+    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, proc_hint, run,
+    running, set_gomaxprocs,
 };
 pub use segment::{grow, maybe_grow};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};

@@ -260,6 +260,17 @@ pub fn gomaxprocs() -> usize {
     Scheduler::current().procs()
 }
 
+/// Where the caller runs: the number of its processor, and how many there are now. (0, 1) outside goroutines.
+/// Both are hints, outdated when it returns, for who spreads something over processors. Neither parks nor
+/// blocks.
+pub fn proc_hint() -> (usize, usize) {
+    let section = critical();
+    match section.m() {
+        Some(m) => (m.p().map_or(0, |p| p.index), m.sched.procs()),
+        None => (0, 1),
+    }
+}
+
 /// Changes GOMAXPROCS, while everything runs, to `n` (1 to [`MAX_PROCS`](crate::MAX_PROCS)), until `run`
 /// returns. Returns the previous value. May block the thread for microseconds.
 ///

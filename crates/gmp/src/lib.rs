@@ -18,7 +18,7 @@
 //! }
 //! ```
 //!
-//! - **Goroutines**: [`go()`], [`scope()`] for borrowed data, [`JoinHandle`], [`Builder`], [`yield_now`].
+//! - **Goroutines**: [`go()`], [`scope()`] for borrowed data, [`JoinHandle`] (also a future), [`Builder`], [`yield_now`].
 //! - **Communication**: [`chan`], [`select!`], [`sync`], [`context`], [`time`].
 //! - **The outside world**: [`net`], [`blocking`] for calls that block their thread.
 //! - **The runtime**: [`main`], [`run`], [`runtime`].
@@ -65,10 +65,10 @@ mod panics;
 pub use block_on::block_on;
 pub use gmp_macros::{main, test};
 pub use gmp_sched::{GoId, Goexit, blocking, checkpoint, goexit, yield_now};
-pub use go::{Builder, Goroutine, JoinHandle, current, go, try_current};
+pub use go::{Builder, Goroutine, JoinFuture, JoinHandle, current, go, try_current};
 pub use local::LocalKey;
 pub use runtime::run;
-pub use scope::{Scope, ScopedJoinHandle, scope};
+pub use scope::{Scope, ScopedJoinHandle, scope, scope_with_context};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
