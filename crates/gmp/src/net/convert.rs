@@ -179,7 +179,14 @@ macro_rules! timed {
 
 /// `Read` and `Write` for the type and its reference.
 macro_rules! stream {
-    ($name:ident) => {
+    ($name:ident, $std:ty) => {
+        impl $name {
+            /// For copying in the kernel.
+            pub(crate) fn socket(&self) -> &Socket<$std> {
+                &self.0
+            }
+        }
+
         impl io::Read for &$name {
             fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
                 if buf.is_empty() {

@@ -45,7 +45,7 @@
 //! report an error; if the descriptor cannot be registered, its first operation does.
 
 mod line;
-mod socket;
+pub(crate) mod socket;
 
 pub(crate) mod poll;
 

@@ -21,7 +21,7 @@ pub struct TcpStream(Socket<net::TcpStream>);
 
 common!(TcpStream, net::TcpStream);
 timed!(TcpStream);
-stream!(TcpStream);
+stream!(TcpStream, net::TcpStream);
 
 impl TcpStream {
     /// Connects to the first address of `address` that answers. Parks; a name is looked up as by

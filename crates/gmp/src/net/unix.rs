@@ -17,7 +17,7 @@ pub struct UnixStream(Socket<net::UnixStream>);
 
 common!(UnixStream, net::UnixStream);
 timed!(UnixStream);
-stream!(UnixStream);
+stream!(UnixStream, net::UnixStream);
 
 impl UnixStream {
     /// Connects to the socket at `path`. Blocks the thread, declared, while the listener's queue is full:
