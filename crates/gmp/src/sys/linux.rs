@@ -1,8 +1,11 @@
-//! Linux: pidfd, pipe2, splice, sendfile.
+//! Linux: pidfd, pipe2, splice, sendfile, accept4, and a descriptor that is good for nothing.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::sync::OnceLock;
+
+use socket2::SockAddr;
 
 /// A descriptor that becomes readable when the child `pid`, which nobody has waited for yet, has ended.
 ///
@@ -80,4 +83,52 @@ fn outcome(call: impl Fn() -> isize) -> Option<io::Result<usize>> {
 pub(crate) fn errno() -> *mut libc::c_int {
     // SAFETY: has no preconditions.
     unsafe { libc::__errno_location() }
+}
+
+/// The next connection, non-blocking and closed on exec, and who it is.
+///
+/// # Errors
+///
+/// The system's.
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<(OwnedFd, SockAddr)> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let accept = |storage: *mut socket2::SockAddrStorage, len: *mut libc::socklen_t| {
+        // SAFETY: `storage` has room for `len` bytes.
+        match unsafe { libc::accept4(fd.as_raw_fd(), storage.cast(), len, flags) } {
+            fd @ 0.. => Ok(fd),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: `accept4` writes the address and its length.
+    let (accepted, address) = unsafe { SockAddr::try_init(accept) }?;
+    // SAFETY: a new descriptor that nobody else owns.
+    Ok((unsafe { OwnedFd::from_raw_fd(accepted) }, address))
+}
+
+/// Closes what has this number; the number stays taken, by an `O_PATH` descriptor, on which every operation is
+/// `EBADF`. One call, and no descriptor beyond the one that the process keeps for this.
+///
+/// # Errors
+///
+/// When the process has no descriptors left at its first call.
+pub(crate) fn replace_by_nothing(fd: BorrowedFd<'_>) -> io::Result<()> {
+    static NOTHING: OnceLock<OwnedFd> = OnceLock::new();
+    let nothing = match NOTHING.get() {
+        Some(nothing) => nothing,
+        None => {
+            // SAFETY: a path that ends in zero.
+            let made = unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
+            if made < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // SAFETY: a new descriptor that nobody else owns.
+            let made = unsafe { OwnedFd::from_raw_fd(made) };
+            NOTHING.get_or_init(|| made)
+        }
+    };
+    // SAFETY: both are open. The number keeps its owner, which will close the placeholder.
+    if unsafe { libc::dup3(nothing.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
