@@ -70,7 +70,9 @@ mod slab;
 mod sync;
 mod sys;
 
-pub use context::{Commit, Context, Entry, no_commit, prepare, shadow_stack_active, switch};
+pub use context::{
+    Commit, Context, Entry, no_commit, prefetch, prepare, shadow_stack_active, switch,
+};
 pub use coroutine::{Coroutine, Resumed, Yielder};
 pub use generator::Generator;
 pub use limits::ReserveError;

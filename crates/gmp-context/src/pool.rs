@@ -17,7 +17,7 @@ use std::io;
 
 use crate::limits::{Cause, ReserveError};
 use crate::lock::{Guard, Lock};
-use crate::slab::{self, Guards, Slab};
+use crate::slab::{self, Guards, Run, Slab};
 use crate::stack::Stack;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::sys;
@@ -28,11 +28,21 @@ const SMALLEST: u32 = 14;
 const LARGEST: u32 = 36;
 const CLASSES: usize = (LARGEST - SMALLEST + 1) as usize;
 
-/// Slots of the first slab of a class: guards for 64 take 50 µs.
+/// Slots of the first slab of a class.
 const FIRST_SLOTS: usize = 64;
-/// Bounds of later slabs. 4,096 guards take 3 ms, the longest that `reserve` makes a caller wait for others' stacks.
+/// Bounds of later slabs, whose size is only address space. More slots would make a slab that has one stack left keep more
+/// of it; fewer would make more mappings, and a longer search for the fault handler.
 const MOST_SLOTS: usize = 4096;
 const MOST_BYTES: usize = 1 << 30;
+
+/// Fewest and most slots that get their guards at a time: 64 take 40 µs, and stacks that nobody asked for cost page tables;
+/// 1,024, which somebody asked for, take half a millisecond.
+const LEAST_RUN: usize = 64;
+const MOST_RUN: usize = 1024;
+
+/// How many slabs, the last mapped first, are asked for slots without guards. Usually the first has some; when threads
+/// mapped some at the same time, the first few.
+const LOOK_AT: usize = 4;
 
 /// Slots that `trim` looks at before it lets others have the lock: some 50 µs if all have pages.
 const TRIM_BATCH: u32 = 32;
@@ -134,9 +144,8 @@ impl StackPool {
                 state.reserved += n;
                 return Ok(());
             }
-            let grown = state.capacity;
             drop(state);
-            self.grow(class, n - spare, grown)?;
+            self.grow(class, n - spare)?;
         }
     }
 
@@ -231,20 +240,29 @@ impl StackPool {
         self.class(class_of(size).expect("gmp: no stacks of this size")).lock()
     }
 
-    /// Adds a slab: as large as all before it together, at least for `missing` stacks, or as many of them as one slab
-    /// may hold.
+    /// Makes `missing` more stacks available, or a part of them: puts guards into a slab that has room, or maps one, as
+    /// large as all before it together.
     #[cold]
-    fn grow(&self, class: u32, missing: usize, capacity: usize) -> Result<(), ReserveError> {
+    fn grow(&self, class: u32, missing: usize) -> Result<(), ReserveError> {
+        let guards = guards(self.protect);
+        let refused =
+            |error| ReserveError(Cause::Refused { error, size: 1 << class, n: missing, guards });
         let stride = (1 << class) + slab::guard_len(1 << class);
         let most = (MOST_BYTES / stride).clamp(1, MOST_SLOTS);
-        let least = missing.min(most);
-        let wanted = capacity.max(FIRST_SLOTS).min(most).max(least);
-        let guards = guards(self.protect);
-        let slab = slab::create(class, wanted as u32, self.id(), guards)
-            .or_else(|_| slab::create(class, least as u32, self.id(), guards))
-            .map_err(|error| {
-                ReserveError(Cause::Refused { error, size: 1 << class, n: missing, guards })
-            })?;
+        let mut state = self.class(class).lock();
+        let run = missing.clamp(LEAST_RUN, MOST_RUN).min(most);
+        if let Some(run) = state.claim(run as u32) {
+            drop(state);
+            let guarded = run.guard(guards);
+            self.class(class).lock().settle(&run, guarded.is_ok());
+            return guarded.map_err(refused);
+        }
+        let wanted = state.capacity.clamp(FIRST_SLOTS.min(most), most);
+        drop(state);
+        let least = missing.min(wanted);
+        let slab = slab::create(class, wanted as u32, self.id())
+            .or_else(|_| slab::create(class, least as u32, self.id()))
+            .map_err(refused)?;
         self.class(class).lock().add(slab);
         Ok(())
     }
@@ -330,9 +348,32 @@ impl Class {
     fn add(&mut self, slab: &'static Slab) {
         slab.state.next.set(self.slabs.replace(slab));
         self.count += 1;
-        self.capacity += slab.slots() as usize;
         self.bytes += slab.len();
-        self.open(slab);
+    }
+
+    /// Claims up to `n` slots for guards.
+    fn claim(&mut self, n: u32) -> Option<Run> {
+        let mut next = self.slabs;
+        for _ in 0..LOOK_AT {
+            let slab = next?;
+            if let Some(run) = slab.claim(n) {
+                return Some(run);
+            }
+            next = slab.state.next.get();
+        }
+        None
+    }
+
+    /// Ends a claim: the run has its guards, or cannot have them.
+    fn settle(&mut self, run: &Run, guarded: bool) {
+        if !guarded {
+            return run.slab.abandon(run);
+        }
+        if !run.slab.has_free() {
+            self.open(run.slab);
+        }
+        run.slab.hand_in(run);
+        self.capacity += run.count as usize;
     }
 
     fn take(&mut self) -> Option<(&'static Slab, u32)> {
@@ -379,11 +420,13 @@ impl Class {
 
     /// Takes a slab out of all lists if no stack of it is out and the reservations are covered without it.
     fn remove_if_unneeded(&mut self, slab: &'static Slab) -> bool {
-        let slots = slab.slots() as usize;
+        let slots = slab.state.usable.get() as usize;
         if slab.state.live.get() != 0 || self.capacity - self.live - slots < self.reserved {
             return false;
         }
-        self.close(slab);
+        if slab.has_free() {
+            self.close(slab);
+        }
         let next = slab.state.next.get();
         if self.slabs.is_some_and(|first| core::ptr::eq(first, slab)) {
             self.slabs = next;

@@ -15,10 +15,13 @@
 //! the kernel would cost a page again just to stand in a list.
 //!
 //! ```text
-//!  link   0x0000_0000            never used, hence not in the list (slots from `fresh` upwards)
+//!  link   0x0000_0000            no guard yet, hence not in the list (slots from `claimed` upwards)
 //!         0x7fff_ffff LIVE       handed out
 //!         next + 1, or END       free, in the list; bit 31 DIRTY: has perhaps pages of its own
 //! ```
+//!
+//! A slab is mapped without guards, which costs a microsecond whatever its size. Guards follow in *runs* of slots, as
+//! stacks are asked for: whoever needs more claims a run under the lock, guards it without, and hands it in.
 
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
@@ -54,7 +57,7 @@ pub(crate) struct Slab {
     slots: AtomicU32,
     /// Which pool it belongs to; see `StackPool::id`.
     owner: AtomicU32,
-    /// Slots guarded by `mprotect`: all or none.
+    /// Slots guarded by `mprotect`.
     protected: AtomicU32,
     /// The rest, for the owner.
     pub(crate) state: State,
@@ -67,9 +70,11 @@ pub(crate) struct Slab {
 pub(crate) struct State {
     /// Head of the list of free slots: `next + 1` as in a link, 0 when empty.
     free: Cell<u32>,
-    /// Slots from here on have never been used.
-    fresh: Cell<u32>,
-    /// Slots handed out.
+    /// Slots from here on have no guard, and nobody is giving them one.
+    claimed: Cell<u32>,
+    /// Slots that can be handed out or are.
+    pub(crate) usable: Cell<u32>,
+    /// Slots handed out or being guarded: while there are any the slab stays.
     pub(crate) live: Cell<u32>,
     /// Neighbours among the class's slabs that have a free slot.
     pub(crate) newer: Cell<Option<&'static Slab>>,
@@ -128,47 +133,70 @@ impl Slab {
 
     /// Whether `take` has something to give. Under the class lock, as all that follow.
     pub(crate) fn has_free(&self) -> bool {
-        self.state.free.get() != 0 || self.state.fresh.get() < self.slots()
+        self.state.free.get() != 0
     }
 
     /// The slot given back last or, if none was, one never used.
     pub(crate) fn take(&self) -> Option<u32> {
-        let slot = match self.state.free.get() {
-            0 if self.state.fresh.get() == self.slots() => return None,
-            0 => {
-                let slot = self.state.fresh.get();
-                self.state.fresh.set(slot + 1);
-                slot
-            }
-            head => {
-                let slot = head - 1;
-                // SAFETY: the link of one of our slots, under the lock.
-                let next = unsafe { self.link(slot).read() } & !DIRTY;
-                self.state.free.set(if next == END { 0 } else { next });
-                slot
-            }
-        };
+        let slot = self.state.free.get().checked_sub(1)?;
+        // SAFETY: the link of one of our slots, under the lock.
+        let next = unsafe { self.link(slot).read() } & !DIRTY;
+        self.state.free.set(if next == END { 0 } else { next });
         // SAFETY: the link of one of our slots, under the lock.
         unsafe { self.link(slot).write(LIVE) };
         self.state.live.set(self.state.live.get() + 1);
         Some(slot)
     }
 
-    /// Puts a slot at the head of the list.
+    /// Claims up to `n` slots that have no guard yet, for the caller to guard.
+    pub(crate) fn claim(&'static self, n: u32) -> Option<Run> {
+        let first = self.state.claimed.get();
+        let count = n.min(self.slots() - first);
+        if count == 0 {
+            return None;
+        }
+        self.state.claimed.set(first + count);
+        self.state.live.set(self.state.live.get() + count);
+        Some(Run { slab: self, first, count })
+    }
+
+    /// Makes a run that has its guards available.
+    pub(crate) fn hand_in(&self, run: &Run) {
+        // Backwards, so that they are taken in the order of their addresses, which share page tables.
+        for slot in (run.first..run.first + run.count).rev() {
+            self.push(slot, 0);
+        }
+        self.state.usable.set(self.state.usable.get() + run.count);
+        self.state.live.set(self.state.live.get() - run.count);
+    }
+
+    /// Takes back a claim whose guards the kernel refused. When others have claimed behind it, its slots stay unused.
+    pub(crate) fn abandon(&self, run: &Run) {
+        if self.state.claimed.get() == run.first + run.count {
+            self.state.claimed.set(run.first);
+        }
+        self.state.live.set(self.state.live.get() - run.count);
+    }
+
+    /// Takes a slot back.
     pub(crate) fn give(&self, slot: u32) {
-        let link = self.link(slot);
         // SAFETY: the link of one of our slots, under the lock.
-        debug_assert_eq!(unsafe { link.read() }, LIVE, "gmp: stack given back twice");
-        let next = if self.state.free.get() == 0 { END } else { self.state.free.get() };
-        // SAFETY: as above.
-        unsafe { link.write(next | DIRTY) };
-        self.state.free.set(slot + 1);
+        debug_assert_eq!(unsafe { self.link(slot).read() }, LIVE, "gmp: stack given back twice");
+        self.push(slot, DIRTY);
         self.state.live.set(self.state.live.get() - 1);
     }
 
-    /// Number of slots that were ever handed out: those that `clean` may find something in.
+    /// Puts a slot at the head of the list.
+    fn push(&self, slot: u32, dirty: u32) {
+        let next = if self.state.free.get() == 0 { END } else { self.state.free.get() };
+        // SAFETY: the link of one of our slots, under the lock.
+        unsafe { self.link(slot).write(next | dirty) };
+        self.state.free.set(slot + 1);
+    }
+
+    /// Number of slots that were ever claimed: those that `clean` may find something in.
     pub(crate) fn used(&self) -> u32 {
-        self.state.fresh.get()
+        self.state.claimed.get()
     }
 
     /// Gives the pages of a slot back to the kernel if it is free and may have any. Whether it did.
@@ -205,25 +233,53 @@ pub(crate) enum Guards {
 /// allocator; so we stop before it.
 static PROTECTED: AtomicUsize = AtomicUsize::new(0);
 
-/// Maps a slab of `slots` stacks of `1 << class` bytes. System calls; may allocate.
-pub(crate) fn create(
-    class: u32,
-    slots: u32,
-    owner: u32,
-    how: Guards,
-) -> Result<&'static Slab, Errno> {
-    let size = 1_usize << class;
-    let guard = guard_len(size);
-    let slab = descriptor()?;
-    let protected = if how == Guards::Protect { slots } else { 0 };
-    slab.protected.store(protected, Ordering::Relaxed); // Relaxed: read by the owner only.
-    // Relaxed: a count, which orders nothing.
-    let before = PROTECTED.fetch_add(protected as usize, Ordering::Relaxed);
-    if protected != 0 && before + protected as usize > limits::protected_stacks() {
-        retire(slab);
-        return Err(Errno(libc::ENOMEM));
+/// Slots of one slab that their claimer is putting guards under.
+#[must_use = "a claimed run is handed in or abandoned"]
+pub(crate) struct Run {
+    pub(crate) slab: &'static Slab,
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+impl Run {
+    /// Puts a guard below each slot of the run. System calls; does not allocate, but for the first limit looked up.
+    pub(crate) fn guard(&self, how: Guards) -> Result<(), Errno> {
+        let (slab, count) = (self.slab, self.count as usize);
+        let guard = guard_len(slab.size());
+        let stride = slab.size() + guard;
+        let first = slab.first.load(Ordering::Relaxed) + self.first as usize * stride; // Relaxed: as in `size`.
+        let first = ptr::with_exposed_provenance_mut(first);
+        let first = NonNull::new(first).ok_or(Errno(libc::ENOMEM))?;
+        if how == Guards::Light {
+            // SAFETY: inside the slab's mapping, in slots that nobody but this claimer uses.
+            return unsafe { sys::guard_light_each(first, guard, stride, count) };
+        }
+        // Relaxed, both: counts, which order nothing.
+        let before = PROTECTED.fetch_add(count, Ordering::Relaxed);
+        slab.protected.fetch_add(self.count, Ordering::Relaxed);
+        let mut result = Err(Errno(libc::ENOMEM));
+        if before + count <= limits::protected_stacks() {
+            result = (0..count).try_for_each(|slot| {
+                // SAFETY: inside the slab's mapping.
+                let below = unsafe { first.add(slot * stride) };
+                // SAFETY: in a slot that nobody but this claimer uses.
+                unsafe { sys::guard_protect(below, guard) }
+            });
+        }
+        if result.is_err() {
+            // Relaxed, both: as above.
+            PROTECTED.fetch_sub(count, Ordering::Relaxed);
+            slab.protected.fetch_sub(self.count, Ordering::Relaxed);
+        }
+        result
     }
-    let len = head_len(slots) + slots as usize * (size + guard);
+}
+
+/// Maps a slab of `slots` stacks of `1 << class` bytes, as yet without guards. Two system calls.
+pub(crate) fn create(class: u32, slots: u32, owner: u32) -> Result<&'static Slab, Errno> {
+    let size = 1_usize << class;
+    let slab = descriptor()?;
+    let len = head_len(slots) + slots as usize * (size + guard_len(size));
     let start = sys::map(len).inspect_err(|_| retire(slab))?;
     let first = start.addr().get() + head_len(slots);
     start.as_ptr().expose_provenance();
@@ -233,22 +289,6 @@ pub(crate) fn create(
     slab.first.store(first, Ordering::Relaxed);
     // Release: pairs with Acquire in `find`; who sees the start sees what it is the start of.
     slab.start.store(start.addr().get(), Ordering::Release);
-    for slot in 0..slots {
-        let below = first + slot as usize * (size + guard);
-        let below =
-            NonNull::new(ptr::with_exposed_provenance_mut(below)).ok_or(Errno(libc::ENOMEM))?;
-        let result = match how {
-            // SAFETY: inside the mapping made above, of which nothing is in use yet.
-            Guards::Light => unsafe { sys::guard_light(below, guard) },
-            // SAFETY: as above.
-            Guards::Protect => unsafe { sys::guard_protect(below, guard) },
-        };
-        if let Err(error) = result {
-            // SAFETY: nobody else has seen the slab.
-            unsafe { destroy(slab) };
-            return Err(error);
-        }
-    }
     Ok(slab)
 }
 
@@ -316,8 +356,8 @@ fn descriptor() -> Result<&'static Slab, Errno> {
         if let Some(slab) = *spare {
             *spare = slab.state.next.take();
             drop(spare);
-            let State { free, fresh, live, newer, older, next: _ } = &slab.state;
-            [free, fresh, live].into_iter().for_each(|count| count.set(0));
+            let State { free, claimed, usable, live, newer, older, next: _ } = &slab.state;
+            [free, claimed, usable, live].into_iter().for_each(|count| count.set(0));
             [newer, older].into_iter().for_each(|link| link.set(None));
             return Ok(slab);
         }

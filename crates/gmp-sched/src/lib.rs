@@ -66,6 +66,7 @@ mod run;
 mod runtime;
 mod scheduler;
 mod sleep;
+mod slots;
 mod spawner;
 mod steal;
 mod sync;

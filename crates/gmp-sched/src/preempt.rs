@@ -67,7 +67,7 @@ pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M)
     let header = unsafe { g.as_ref() };
     header.set_reason(WaitReason::Preempted);
     tie(header, stopped);
-    p.preempt.store(false, Ordering::Relaxed); // Relaxed: this M owns the P now.
+    p.end_slice();
     m.sched.global.push(g);
     m.sched.published();
 }

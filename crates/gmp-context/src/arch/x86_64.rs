@@ -136,3 +136,11 @@ pub(crate) unsafe fn switch(
     arrival.leaving = Context::from_raw(unsafe { NonNull::new_unchecked(leaving) });
     arrival
 }
+
+/// Asks for the cache line of `address`, whatever is there.
+#[inline]
+pub(crate) fn prefetch(address: *const u8) {
+    use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: a hint; it faults at no address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+}
