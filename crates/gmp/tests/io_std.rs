@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use gmp::io::{stderr, stdin, stdout};
 use gmp::runtime::Builder;
 
-use util::{child, child_with};
-
 fn run(body: impl FnOnce() + Send) {
     // SAFETY: no thread-local is kept over a park.
     unsafe { Builder::new().max_procs(1).run(body) }
@@ -35,7 +33,7 @@ fn input_comes_line_by_line_while_others_run() {
         }
     });
     let name = "input_comes_line_by_line_while_others_run";
-    let output = child_with(name, Stdio::from(OwnedFd::from(reader)), || {
+    let output = util::child_with(name, Stdio::from(OwnedFd::from(reader)), || {
         run(|| {
             static TURNS: AtomicUsize = AtomicUsize::new(0);
             gmp::go(|| {
@@ -74,15 +72,16 @@ fn input_from_a_file_and_from_nowhere() {
         });
     };
     std::fs::write(&path, vec![b'x'; 100_000]).unwrap();
-    let output = child_with(name, Stdio::from(std::fs::File::open(&path).unwrap()), body);
+    let output = util::child_with(name, Stdio::from(std::fs::File::open(&path).unwrap()), body);
     assert_eq!(lines(&output), ["100000"]);
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(lines(&child(name, body)), ["0"]);
+    assert_eq!(lines(&util::child(name, body)), ["0"]);
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what is printed shall stay in order with ours")]
 fn output_keeps_lines_whole_and_in_order_with_println() {
-    let output = child("output_keeps_lines_whole_and_in_order_with_println", || {
+    let output = util::child("output_keeps_lines_whole_and_in_order_with_println", || {
         run(|| {
             let all: Vec<_> = (0..50)
                 .map(|i| {
@@ -113,7 +112,7 @@ fn output_keeps_lines_whole_and_in_order_with_println() {
 /// Nobody reads the output: the writer blocks its thread, one processor goes on with the others.
 #[test]
 fn a_blocked_output_stops_nobody_else() {
-    let output = child("a_blocked_output_stops_nobody_else", || {
+    let output = util::child("a_blocked_output_stops_nobody_else", || {
         let (reader, writer) = std::io::pipe().unwrap();
         // SAFETY: two open descriptors; standard output is this child's own.
         unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&writer), 1) };

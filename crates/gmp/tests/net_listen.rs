@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use gmp::net::{ListenConfig, TcpListener, TcpStream, UdpSocket};
 
-use util::child;
-
 #[gmp::test(unsafe)]
 fn a_port_is_shared_by_those_who_say_so() {
     let config = ListenConfig::new().reuse_port(true).backlog(16);
@@ -76,7 +74,7 @@ fn buffers_are_inherited() {
 /// Lowers the limit, uses all descriptors up, and gives them back while somebody accepts.
 #[test]
 fn accept_waits_for_descriptors() {
-    let output = child("accept_waits_for_descriptors", || {
+    let output = util::child("accept_waits_for_descriptors", || {
         // SAFETY: no thread-local is kept over a park.
         unsafe { gmp::run(exhausted) }
     });

@@ -9,8 +9,6 @@ use std::time::Duration;
 use gmp::chan::{RecvTimeoutError, TryRecvError};
 use gmp::signal::{Signal, ctrl_c, notify};
 
-use util::child;
-
 const LONG: Duration = Duration::from_secs(60);
 
 fn raise(signal: Signal) {
@@ -91,7 +89,7 @@ fn plain_threads_need_no_runtime() {
 
 #[test]
 fn the_second_ctrl_c_ends_the_process() {
-    let status = child("the_second_ctrl_c_ends_the_process", || {
+    let status = util::child("the_second_ctrl_c_ends_the_process", || {
         let body = || {
             let waiter = gmp::go(ctrl_c);
             // The handler is in place when the first signal is swallowed; until then it would be the end.

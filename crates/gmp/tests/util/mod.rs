@@ -6,12 +6,12 @@ use std::process::{Command, Output, Stdio};
 const CHILD: &str = "GMP_TEST_CHILD";
 
 /// Runs `body` in a child: this test executable again, told to run this test only. Its standard input is empty.
-pub fn child(test: &str, body: impl FnOnce()) -> Output {
+pub(crate) fn child(test: &str, body: impl FnOnce()) -> Output {
     child_with(test, Stdio::null(), body)
 }
 
 /// As `child`, with a standard input.
-pub fn child_with(test: &str, stdin: Stdio, body: impl FnOnce()) -> Output {
+pub(crate) fn child_with(test: &str, stdin: Stdio, body: impl FnOnce()) -> Output {
     if std::env::var_os(CHILD).is_some_and(|name| name == test) {
         body();
         std::process::exit(0);
