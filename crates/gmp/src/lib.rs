@@ -20,7 +20,8 @@
 //!
 //! - **Goroutines**: [`go()`], [`scope()`] for borrowed data, [`JoinHandle`] (also a future), [`Builder`], [`yield_now`].
 //! - **Communication**: [`chan`], [`select!`], [`sync`], [`context`], [`time`].
-//! - **The outside world**: [`net`], [`blocking`] for calls that block their thread.
+//! - **The outside world**: [`net`], [`fs`], [`process`], [`signal`], [`io`]; [`blocking`] for other calls that
+//!   block their thread.
 //! - **The runtime**: [`main`], [`run`], [`runtime`].
 //!
 //! ```text
@@ -53,7 +54,12 @@ mod scope;
 
 pub mod chan;
 pub mod context;
+pub mod fs;
+pub mod io;
 pub mod net;
+pub mod process;
+pub mod signal;
+
 pub mod runtime;
 pub mod sync;
 pub mod time;
@@ -61,6 +67,7 @@ pub mod time;
 mod env;
 mod glue;
 mod panics;
+mod sys;
 
 pub use block_on::block_on;
 pub use gmp_macros::{main, test};

@@ -50,6 +50,8 @@ pub use semaphore::{Semaphore, SemaphoreGuard};
 pub use single_flight::SingleFlight;
 pub use wait_group::WaitGroup;
 
+pub(crate) use raw_mutex::RawMutex;
+
 use atomic::{AtomicU8, Ordering};
 
 /// Whether spinning can help: somebody else can run while we spin.
