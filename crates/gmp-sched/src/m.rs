@@ -53,6 +53,8 @@ pub(crate) struct M {
     pub(crate) idle_link: Cell<*const M>,
     /// What the kernel calls its thread; 0 before it has begun.
     pub(crate) tid: AtomicI32,
+    /// It waits on g0 for a thaw.
+    frozen: AtomicBool,
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
     pub(crate) waits_for_p: AtomicBool,
 }
@@ -86,6 +88,7 @@ impl M {
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
+            frozen: AtomicBool::new(false),
             waits_for_p: AtomicBool::new(false),
         }))
     }
@@ -132,6 +135,23 @@ impl M {
             self.deferred.store(true, Ordering::Relaxed);
         }
         critical
+    }
+
+    /// Whether it is in a critical section, as another thread sees it.
+    pub(crate) fn is_critical(&self) -> bool {
+        // Acquire: what the section did is visible to who finds it closed.
+        self.critical.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether it waits on g0 for a thaw.
+    pub(crate) fn waits_frozen(&self) -> bool {
+        // Acquire: pairs with Release in `set_waits_frozen`.
+        self.frozen.load(Ordering::Acquire)
+    }
+
+    /// Says so.
+    pub(crate) fn set_waits_frozen(&self, waits: bool) {
+        self.frozen.store(waits, Ordering::Release); // Release: pairs with Acquire in `waits_frozen`.
     }
 
     /// The P it holds.

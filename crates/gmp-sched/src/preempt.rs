@@ -67,7 +67,9 @@ pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M)
     let header = unsafe { g.as_ref() };
     header.set_reason(WaitReason::Preempted);
     tie(header, stopped);
-    p.end_slice();
+    if m.sched.may_clear_preempt() {
+        p.end_slice();
+    }
     m.sched.global.push(g);
     m.sched.published();
 }
