@@ -31,6 +31,7 @@
 //! - [`Target`]: one thread, as its monitor sees it. `request`, `is_stopped`, `resume`.
 //! - [`OnStop`]: runs on the stopped thread and decides: stop or not, and who goes on instead.
 //! - [`critical()`]: a section in which the thread is not stopped. A plain counter.
+//! - [`Observed`]: a thread that is looked at and never stopped.
 //! - [`Probe`]: two looks at a thread's CPU clock: computing, or asleep in the kernel?
 //! - [`barrier`]: a fence that costs the frequent side nothing.
 //! - [`Monitor`]: all of it put together: time slices for plain threads.
@@ -101,7 +102,7 @@ mod sync;
 pub use critical::{Critical, critical};
 pub use libraries::interrupted_in_c_library;
 pub use monitor::{Enrolled, Monitor};
-pub use probe::{Probe, Verdict};
+pub use probe::{Observed, Probe, Verdict};
 pub use signal::is_installed;
 pub use sigstack::SIGNAL_STACK_MIN;
 pub use target::{OnStop, Target};

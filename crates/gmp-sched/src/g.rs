@@ -86,6 +86,8 @@ pub(crate) struct G {
     pub(crate) name: Option<Box<str>>,
     /// How many guards forbid it to park.
     pub(crate) forbid_park: Cell<u32>,
+    /// How many guards lock it to its thread; while any does, `tied` names that thread's M.
+    pub(crate) locks: Cell<u32>,
     /// Values of `goroutine_local!`, owned by the facade.
     pub(crate) locals: Cell<*mut ()>,
 }
@@ -127,6 +129,7 @@ impl G {
             spawned_at: origin.spawned_at,
             name: None,
             forbid_park: Cell::new(0),
+            locks: Cell::new(0),
             locals: Cell::new(ptr::null_mut()),
         }
     }

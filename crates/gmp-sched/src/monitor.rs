@@ -6,10 +6,12 @@
 //! go on when a stopped goroutine holds malloc's. It sleeps until the next thing can happen, and for good
 //! while every P is idle.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::blocking;
 use crate::clock::{self, NEVER};
+use crate::lost::{self, LostThreads};
 use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
@@ -21,6 +23,11 @@ use crate::sys;
 const CALM: u64 = 1_000_000;
 /// How often it looks when something is: a blocked P, a waiting goroutine, an unanswered request.
 const ALERT: u64 = 100_000;
+/// How often it looks for threads that compute without a P while every P idles: a slice of 10 ms.
+const QUIET: u64 = 10_000_000;
+/// How far apart two readings of a CPU clock are that say that it stands still. One that runs advances by nanoseconds;
+/// this leaves room for an interrupt.
+const STILL: u64 = 20_000;
 /// A blocking section shorter than this keeps its P: twice what a hand-over costs (Go: 20 µs).
 const BLOCKED_FOR: u64 = 40_000;
 /// A blocked P that nobody misses is taken after this, so that it can serve work that comes from outside.
@@ -36,25 +43,61 @@ pub(crate) struct Monitor {
     parker: Parker,
     /// It sleeps for good; whoever takes an idle P wakes it.
     asleep: AtomicBool,
+    /// Its thread looks no more.
+    ended: AtomicBool,
+    /// Whether the kernel has the fence that retaking needs.
+    retakes: OnceLock<bool>,
 }
 
 /// What it saw of a P when it looked last.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
+    /// The number of the M that held it, whose thread's clock is read.
+    holder: usize,
     tick: u32,
-    /// When this tick was first seen.
+    /// When this tick was first seen; 0 when the P had no holder.
     since: u64,
     switches: u64,
     lease: u64,
     lease_since: u64,
+    /// The CPU clock of the holder's thread at the beginning of the slice, and at the last look; and when that was.
+    first: u64,
+    cpu: u64,
+    read_at: u64,
     /// It was asked to give way in this slice.
     asked: bool,
+}
+
+/// Who waits beside the Ps' own queues while no P idles.
+#[derive(Debug)]
+struct Need {
+    /// A P idles: whoever waits is served there, and no goroutine has to give way.
+    idle: bool,
+    /// Somebody waits in the queues that belong to no P.
+    missed: bool,
+    /// That many Ps are wanted at once.
+    urgent: usize,
 }
 
 impl Monitor {
     /// Not started.
     pub(crate) fn new() -> Monitor {
-        Monitor { parker: Parker::new(), asleep: AtomicBool::new(false) }
+        Monitor {
+            parker: Parker::new(),
+            asleep: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            retakes: OnceLock::new(),
+        }
+    }
+
+    /// Whether it has stopped those that compute without a P, and looks no more.
+    pub(crate) fn has_ended(&self) -> bool {
+        // Acquire: pairs with Release at its end.
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn may_retake(&self, sched: &Scheduler) -> bool {
+        *self.retakes.get_or_init(|| sched.config.preempt.is_some_and(|p| p.barrier()))
     }
 
     /// Ends its sleep if it sleeps for good. One load if not.
@@ -90,38 +133,65 @@ fn all_idle(sched: &Scheduler) -> bool {
 /// The monitor's thread: looks at every P, sleeps, again; until the runtime stops.
 pub(crate) fn run(sched: &'static Scheduler) {
     sys::precise_timers();
+    sys::prompt_scheduling();
     let mut seen = vec![Seen::default(); crate::config::MAX_PROCS];
+    let mut lost = LostThreads::new();
+    let mut queue = Queue::default();
     let mut quiet = 0;
     let mut last_poll = 0;
     while !sched.is_stopping() {
-        if all_idle(sched) {
-            quiet += 1;
-            if quiet > QUIET_LOOKS {
-                sched.monitor.sleep_for_good(sched);
-                quiet = 0;
-                continue;
-            }
-        } else {
+        let idle = all_idle(sched);
+        quiet = if idle { quiet + 1 } else { 0 };
+        // More threads without a P than there are Ps may compute all at once, unseen.
+        if quiet > QUIET_LOOKS && lost.len() <= sched.procs() {
+            sched.monitor.sleep_for_good(sched);
             quiet = 0;
+            continue;
         }
         let now = clock::now();
-        let mut next = now + CALM;
-        let mut urgent = false;
+        let mut next = now + if quiet > QUIET_LOOKS { QUIET } else { CALM };
+        let mut ready = 0;
         if sched.polls.get() != last_poll {
             last_poll = sched.polls.get();
-        } else if let Some(mut ready) = sched.poll_now() {
-            urgent = !ready.is_empty();
-            sched.inject_all(&mut ready);
+        } else if let Some(mut found) = sched.poll_now() {
+            ready = found.len();
+            sched.inject_all(&mut found);
         }
-        let missed = urgent || sched.global.len() > 0;
+        next = next.min(lost.look(sched, now));
+        let idle = sched.idle.counts().idle() > 0;
+        let starving = queue.starves(sched, now);
+        let mut need =
+            Need { idle, missed: sched.waiting() > 0, urgent: ready.max(starving.into()) };
         for (index, seen) in seen.iter_mut().enumerate().take(sched.created()) {
-            next = next.min(look(sched, sched.proc(index), seen, now, missed, urgent));
+            next = next.min(look(sched, sched.proc(index), seen, now, &mut need, &mut lost));
         }
-        if sched.idle.counts().idle() > 0 {
+        if idle {
             rescue(sched, now);
         }
+        sched.spawner.try_again(now);
         let pause = next.saturating_sub(clock::now()).max(10_000);
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
+    }
+    lost.abandon(sched);
+    // Release: pairs with Acquire in `has_ended`.
+    sched.monitor.ended.store(true, Ordering::Release);
+}
+
+/// How long the head of the global queue has been waiting.
+#[derive(Debug, Default)]
+struct Queue {
+    taken: u64,
+    since: u64,
+}
+
+impl Queue {
+    /// Whether nobody has been taken out for a slice although somebody waits.
+    fn starves(&mut self, sched: &Scheduler, now: u64) -> bool {
+        let taken = sched.global.taken();
+        if taken != self.taken || sched.global.len() == 0 {
+            (self.taken, self.since) = (taken, now);
+        }
+        now - self.since >= sched.slice
     }
 }
 
@@ -141,8 +211,8 @@ fn look(
     p: &'static P,
     seen: &mut Seen,
     now: u64,
-    missed: bool,
-    urgent: bool,
+    need: &mut Need,
+    lost: &mut LostThreads,
 ) -> u64 {
     // Acquire: pairs with Release in `M::set_p`.
     // SAFETY: Ms are never freed.
@@ -157,32 +227,86 @@ fn look(
         (seen.lease, seen.lease_since) = (lease, now);
     }
     if blocking::is_takeable(lease) {
-        return look_blocked(sched, p, seen, now, missed);
+        return look_blocked(sched, p, seen, now, need.missed);
     }
+    let cpu = sched.cpu_time(m);
+    let before = *seen;
     // Relaxed: compared only.
     let tick = p.tick.load(Ordering::Relaxed);
-    let switches = p.counters.switches.get();
-    if tick != seen.tick || seen.since == 0 {
-        sched.reclaim_spare(m);
-        (seen.tick, seen.since, seen.asked) = (tick, now, false);
-    }
-    let computing = switches == seen.switches;
-    seen.switches = switches;
-    let ran = now - seen.since;
+    seen.switches = p.counters.switches.get();
+    (seen.cpu, seen.read_at, seen.holder) = (cpu.unwrap_or(0), now, m.id);
     let due = p.timers.earliest();
-    let pressed = urgent || due <= now;
-    if !(pressed || missed || p.has_work()) {
+    if tick != before.tick || before.since == 0 || before.holder != m.id {
+        sched.reclaim_spare(m);
+        (seen.tick, seen.since, seen.first, seen.asked) = (tick, now, seen.cpu, false);
+    }
+    let retires = p.index >= sched.procs();
+    let pressed = !need.idle && (need.urgent > 0 || due <= now);
+    let wanted = pressed || retires || !need.idle && (need.missed || p.has_work());
+    if !wanted {
         return due;
     }
-    let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
-    if ran < limit {
-        // A timer that becomes due makes it urgent before the slice is over.
-        return if pressed { seen.since + limit } else { due.min(seen.since + limit) };
+    if pressed {
+        // The cheap way costs nobody anything.
+        p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request.
     }
-    // A goroutine that has dispatched nothing since the last look is not likely to call soon.
-    sched.preempt(p, computing || seen.asked);
-    seen.asked = true;
+    if seen.switches != before.switches {
+        // It comes by and looks.
+        if now - seen.since >= sched.slice {
+            p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request.
+        }
+        need.urgent = need.urgent.saturating_sub(usize::from(pressed));
+        return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
+    }
+    if cpu.is_some() && seen.cpu == before.cpu && seen.holder == before.holder {
+        if now - before.read_at < STILL {
+            (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
+            return before.read_at + STILL;
+        }
+        if !sched.monitor.may_retake(sched) || !sched.is_asleep(m) {
+            // Ready to run, and the kernel has given it no CPU: nothing that stopping it would mend.
+            return now + ALERT;
+        }
+        if !lost::retake(sched, m, p) {
+            return now + STILL;
+        }
+        need.urgent = need.urgent.saturating_sub(usize::from(pressed));
+        lost.add(m, seen.cpu, now);
+        pass_on(sched, p, pressed);
+        return now + ALERT;
+    }
+    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { now - seen.since };
+    let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
+    if used < limit {
+        // A timer that becomes due makes it urgent before the slice is over.
+        return if pressed { now + limit - used } else { due.min(now + limit - used) };
+    }
+    p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request; the signal orders what matters.
+    let asked = std::mem::replace(&mut seen.asked, true);
+    if !(pressed || asked) {
+        return now + ALERT;
+    }
+    need.urgent = need.urgent.saturating_sub(usize::from(pressed));
+    if cpu.is_some() && sched.monitor.may_retake(sched) && sched.cpu_time(m) == cpu {
+        // It has left the CPU in this very moment, maybe for a system call that a signal would end.
+        return now + STILL;
+    }
+    if sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
+        sched.stop(m);
+    }
     now + ALERT
+}
+
+/// A P that was taken from a sleeper goes to the oldest of those that were stopped: it may hold what the sleeper waits
+/// for (H6). Unless a timer is due: then to whoever runs that.
+fn pass_on(sched: &'static Scheduler, p: &'static P, pressed: bool) {
+    let oldest = if pressed { None } else { sched.tied.take(u64::MAX) };
+    // SAFETY: in the queue, so alive.
+    let thread = oldest.and_then(|g| unsafe { g.as_ref() }.tied().map(|thread| (g, thread)));
+    let Some((g, thread)) = thread else { return sched.pass_on(p, true) };
+    p.begin_slice();
+    p.counters.switches.bump();
+    sched.pass_to(p, g, thread, false);
 }
 
 /// A P whose holder is in a blocking section.
@@ -205,13 +329,6 @@ fn look_blocked(
         return now + ALERT;
     }
     p.counters.handoffs.bump();
-    let mut lists = sched.lists.lock();
-    if wanted {
-        // Release: nobody holds it until the M that is woken does.
-        p.m.store(std::ptr::null_mut(), Ordering::Release);
-        sched.give(&mut lists, p, false);
-    } else {
-        lists.push_p(sched, p);
-    }
+    sched.pass_on(p, wanted);
     now + ALERT
 }

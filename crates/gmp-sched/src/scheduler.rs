@@ -24,6 +24,7 @@ use crate::monitor::Monitor;
 use crate::p::{ID_BATCH, P};
 use crate::queue::global::Global;
 use crate::queue::list::List;
+use crate::queue::tied::Tied;
 use crate::sleep::Lists;
 use crate::spawner::Spawner;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -57,6 +58,7 @@ pub(crate) struct Scheduler {
     created: AtomicUsize,
     procs: AtomicUsize,
     pub(crate) global: Global<G>,
+    pub(crate) tied: Tied,
     pub(crate) idle: Idle,
     pub(crate) lists: Lock<Lists>,
     pub(crate) monitor: Monitor,
@@ -103,6 +105,7 @@ impl Scheduler {
             created: AtomicUsize::new(0),
             procs: AtomicUsize::new(config.procs.clamp(1, MAX_PROCS)),
             global: Global::new(),
+            tied: Tied::new(),
             idle: Idle::new(),
             lists: Lock::new(Lists::new(MAX_PROCS)),
             monitor: Monitor::new(),

@@ -78,6 +78,11 @@ impl Lists {
         false
     }
 
+    /// Whether any M idles.
+    pub(crate) fn has_m(&self) -> bool {
+        !self.ms.is_null()
+    }
+
     /// How many Ps wait for a thread.
     pub(crate) fn orphans(&self) -> usize {
         self.orphans.len()
@@ -232,8 +237,8 @@ impl Scheduler {
     }
 
     /// I4: anything to do for an M that has no work of its own?
-    fn work_anywhere(&'static self) -> bool {
-        self.global.len() > 0
+    pub(crate) fn work_anywhere(&'static self) -> bool {
+        self.waiting() > 0
             || (0..self.created()).any(|i| !self.proc(i).ring.is_empty())
             || self.earliest_timer() <= clock::now()
     }
@@ -254,7 +259,7 @@ impl Scheduler {
 }
 
 /// Leaves `p` for `m`, which sleeps, to find when it wakes.
-fn hand(m: &'static M, p: &'static P, searching: bool) {
+pub(crate) fn hand(m: &'static M, p: &'static P, searching: bool) {
     // Relaxed: published by `next_p` and the wake.
     m.wake_searching.store(searching, Ordering::Relaxed);
     // Release: pairs with Acquire in `adopt`.
@@ -262,7 +267,7 @@ fn hand(m: &'static M, p: &'static P, searching: bool) {
 }
 
 /// Takes what was handed over. Returns whether there was anything.
-fn adopt(m: &'static M) -> bool {
+pub(crate) fn adopt(m: &'static M) -> bool {
     // Acquire: pairs with Release in `hand` and in the signal handler.
     let p = m.next_p.swap(ptr::null_mut(), Ordering::Acquire);
     // SAFETY: Ps are never freed while Ms live.

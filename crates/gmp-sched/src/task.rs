@@ -327,6 +327,10 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     } else {
         (stack, None)
     };
+    if header.locks.get() != 0 {
+        // Its guard was forgotten.
+        m.locked.set(false);
+    }
     m.set_g(None);
     let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
     p.counters.finished.bump();

@@ -82,3 +82,6 @@ pub(crate) fn precise_timers() {}
 pub(crate) fn thread_count() -> Option<usize> {
     None
 }
+
+/// Not asked for here.
+pub(crate) fn prompt_scheduling() {}
