@@ -12,6 +12,7 @@ use crate::blocking;
 use crate::clock::NEVER;
 use crate::hold::{Lost, Settled};
 use crate::m::M;
+use crate::monitor::falls_asleep;
 use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::Ordering;
@@ -158,8 +159,7 @@ impl LostThreads {
         if sched.grant(m) {
             return false;
         }
-        // Only if it computes this very moment: nobody is woken from a system call.
-        if cpu.saturating_sub(record.first.get()) >= GRACE && sched.cpu_time(m) != Some(cpu) {
+        if cpu.saturating_sub(record.first.get()) >= GRACE && !falls_asleep(sched, m, Some(cpu)) {
             sched.signal(m);
         }
         true

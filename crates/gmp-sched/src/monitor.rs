@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::blocking;
 use crate::clock::{self, NEVER};
 use crate::lost::{self, LostThreads};
+use crate::m::M;
 use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
@@ -287,14 +288,19 @@ fn look(
         return now + ALERT;
     }
     need.urgent = need.urgent.saturating_sub(usize::from(pressed));
-    if cpu.is_some() && sched.monitor.may_retake(sched) && sched.cpu_time(m) == cpu {
-        // It has left the CPU in this very moment, maybe for a system call that a signal would end.
+    if cpu.is_some() && falls_asleep(sched, m, cpu) {
         return now + STILL;
     }
     if sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
         sched.stop(m);
     }
     now + ALERT
+}
+
+/// Whether `m`, whose clock showed `cpu` a moment ago, has gone to sleep since: a signal would end its system call. It may
+/// as well have been put off its CPU, by this very thread for instance, whose own that CPU is now.
+pub(crate) fn falls_asleep(sched: &Scheduler, m: &M, cpu: Option<u64>) -> bool {
+    sched.cpu_time(m) == cpu && sched.is_asleep(m)
 }
 
 /// A P that was taken from a sleeper goes to the oldest of those that were stopped: it may hold what the sleeper waits
