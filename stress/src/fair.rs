@@ -125,12 +125,15 @@ pub(crate) fn cost(run: &Run) -> Result<String, String> {
     let rate = |slice: Duration| {
         let body = || {
             let hogs = Hogs::start(2 * run.procs);
-            // Not `time::sleep`: a timer would shorten the slices.
-            gmp::blocking(|| thread::sleep(Duration::from_millis(100)));
-            let (before, wall) = (hogs.rounds().iter().sum::<u64>(), Instant::now());
-            gmp::blocking(|| thread::sleep(run.time / 6));
-            let rounds = hogs.rounds().iter().sum::<u64>() - before;
-            let rate = rounds as f64 / wall.elapsed().as_secs_f64();
+            // A timer would shorten the slices; and with endless ones nobody comes back before the hogs have ended.
+            let rate = gmp::blocking(|| {
+                thread::sleep(Duration::from_millis(100));
+                let (before, wall) = (hogs.rounds().iter().sum::<u64>(), Instant::now());
+                thread::sleep(run.time / 6);
+                let rounds = hogs.rounds().iter().sum::<u64>() - before;
+                hogs.stop.store(true, Ordering::Relaxed);
+                rounds as f64 / wall.elapsed().as_secs_f64()
+            });
             hogs.finish();
             rate
         };

@@ -54,6 +54,7 @@ mod hold;
 mod idle;
 mod join;
 mod lock;
+mod look;
 mod lost;
 mod m;
 mod metrics;

@@ -11,8 +11,8 @@ use std::ptr;
 use crate::blocking;
 use crate::clock::NEVER;
 use crate::hold::{Lost, Settled};
+use crate::look::falls_asleep;
 use crate::m::M;
-use crate::monitor::falls_asleep;
 use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::Ordering;
@@ -69,6 +69,7 @@ pub(crate) fn retake(sched: &'static Scheduler, m: &'static M, p: &'static P) ->
         sched.blocked.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
         return false;
     }
+    sched.reclaim_spare(m);
     p.counters.retaken.bump();
     // Release: nobody holds it.
     p.m.store(ptr::null_mut(), Ordering::Release);

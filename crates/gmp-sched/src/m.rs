@@ -39,6 +39,8 @@ pub(crate) struct M {
     pub(crate) parker: Parker,
     /// The P that whoever woke it gave it. Guarded by the wake.
     pub(crate) next_p: AtomicPtr<P>,
+    /// The goroutine, locked to this M, for which it was given that P. Published with it.
+    pub(crate) next_g: AtomicPtr<G>,
     /// It was woken to search (and is counted as a searcher).
     pub(crate) wake_searching: AtomicBool,
     /// It is counted as a searcher now.
@@ -85,6 +87,7 @@ impl M {
             rng: Cell::new(crate::rng::seed(id as u64 + 1)),
             parker: Parker::new(),
             next_p: AtomicPtr::new(ptr::null_mut()),
+            next_g: AtomicPtr::new(ptr::null_mut()),
             wake_searching: AtomicBool::new(false),
             searching: Cell::new(false),
             stopped: AtomicPtr::new(ptr::null_mut()),

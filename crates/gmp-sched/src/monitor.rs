@@ -9,11 +9,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::blocking;
-use crate::clock::{self, NEVER};
-use crate::lost::{self, LostThreads};
-use crate::m::M;
-use crate::p::P;
+use crate::clock;
+use crate::look::{Need, Seen, look};
+use crate::lost::LostThreads;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicBool, Ordering, fence};
@@ -22,19 +20,8 @@ use crate::sys;
 /// How often it looks when nothing is suspicious: bounds how late a hog or a blocked P is noticed. At 1 ms the
 /// monitor costs a few thousandths of a core; Go's runs at 20 µs to 10 ms.
 const CALM: u64 = 1_000_000;
-/// How often it looks when something is: a blocked P, a waiting goroutine, an unanswered request.
-const ALERT: u64 = 100_000;
 /// How often it looks for threads that compute without a P while every P idles: a slice of 10 ms.
 const QUIET: u64 = 10_000_000;
-/// How far apart two readings of a CPU clock are that say that it stands still. One that runs advances by nanoseconds;
-/// this leaves room for an interrupt.
-const STILL: u64 = 20_000;
-/// A blocking section shorter than this keeps its P: twice what a hand-over costs (Go: 20 µs).
-const BLOCKED_FOR: u64 = 40_000;
-/// A blocked P that nobody misses is taken after this, so that it can serve work that comes from outside.
-const BLOCKED_AND_UNMISSED: u64 = 1_000_000;
-/// What urgent work concedes to the goroutine that runs: more often would be spent on switching alone.
-const URGENT_AFTER: u64 = 200_000;
 /// Looks with every P idle before it sleeps for good: bursts of work shall not pay for waking it.
 const QUIET_LOOKS: u32 = 20;
 
@@ -48,36 +35,6 @@ pub(crate) struct Monitor {
     ended: AtomicBool,
     /// Whether the kernel has the fence that retaking needs.
     retakes: OnceLock<bool>,
-}
-
-/// What it saw of a P when it looked last.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    /// The number of the M that held it, whose thread's clock is read.
-    holder: usize,
-    tick: u32,
-    /// When this tick was first seen; 0 when the P had no holder.
-    since: u64,
-    switches: u64,
-    lease: u64,
-    lease_since: u64,
-    /// The CPU clock of the holder's thread at the beginning of the slice, and at the last look; and when that was.
-    first: u64,
-    cpu: u64,
-    read_at: u64,
-    /// It was asked to give way in this slice.
-    asked: bool,
-}
-
-/// Who waits beside the Ps' own queues while no P idles.
-#[derive(Debug)]
-struct Need {
-    /// A P idles: whoever waits is served there, and no goroutine has to give way.
-    idle: bool,
-    /// Somebody waits in the queues that belong to no P.
-    missed: bool,
-    /// That many Ps are wanted at once.
-    urgent: usize,
 }
 
 impl Monitor {
@@ -97,7 +54,7 @@ impl Monitor {
         self.ended.load(Ordering::Acquire)
     }
 
-    fn may_retake(&self, sched: &Scheduler) -> bool {
+    pub(crate) fn may_retake(&self, sched: &Scheduler) -> bool {
         *self.retakes.get_or_init(|| sched.config.preempt.is_some_and(|p| p.barrier()))
     }
 
@@ -204,137 +161,4 @@ fn rescue(sched: &'static Scheduler, now: u64) {
     if work || unwatched {
         sched.published();
     }
-}
-
-/// Looks at one P; returns when to look again.
-fn look(
-    sched: &'static Scheduler,
-    p: &'static P,
-    seen: &mut Seen,
-    now: u64,
-    need: &mut Need,
-    lost: &mut LostThreads,
-) -> u64 {
-    // Acquire: pairs with Release in `M::set_p`.
-    // SAFETY: Ms are never freed.
-    let m = unsafe { p.m.load(Ordering::Acquire).as_ref() };
-    let Some(m) = m else {
-        *seen = Seen::default();
-        return NEVER;
-    };
-    // Acquire: pairs with B1 of blocking.rs.
-    let lease = p.lease.load(Ordering::Acquire);
-    if lease != seen.lease {
-        (seen.lease, seen.lease_since) = (lease, now);
-    }
-    if blocking::is_takeable(lease) {
-        return look_blocked(sched, p, seen, now, need.missed);
-    }
-    let cpu = sched.cpu_time(m);
-    let before = *seen;
-    // Relaxed: compared only.
-    let tick = p.tick.load(Ordering::Relaxed);
-    seen.switches = p.counters.switches.get();
-    (seen.cpu, seen.read_at, seen.holder) = (cpu.unwrap_or(0), now, m.id);
-    let due = p.timers.earliest();
-    if tick != before.tick || before.since == 0 || before.holder != m.id {
-        sched.reclaim_spare(m);
-        (seen.tick, seen.since, seen.first, seen.asked) = (tick, now, seen.cpu, false);
-    }
-    let retires = p.index >= sched.procs();
-    let pressed = !need.idle && (need.urgent > 0 || due <= now);
-    let wanted = pressed || retires || !need.idle && (need.missed || p.has_work());
-    if !wanted {
-        return due;
-    }
-    if pressed {
-        // The cheap way costs nobody anything.
-        p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request.
-    }
-    if seen.switches != before.switches {
-        // It comes by and looks.
-        if now - seen.since >= sched.slice {
-            p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request.
-        }
-        need.urgent = need.urgent.saturating_sub(usize::from(pressed));
-        return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
-    }
-    if cpu.is_some() && seen.cpu == before.cpu && seen.holder == before.holder {
-        if now - before.read_at < STILL {
-            (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
-            return before.read_at + STILL;
-        }
-        if !sched.monitor.may_retake(sched) || !sched.is_asleep(m) {
-            // Ready to run, and the kernel has given it no CPU: nothing that stopping it would mend.
-            return now + ALERT;
-        }
-        if !lost::retake(sched, m, p) {
-            return now + STILL;
-        }
-        need.urgent = need.urgent.saturating_sub(usize::from(pressed));
-        lost.add(m, seen.cpu, now);
-        pass_on(sched, p, pressed);
-        return now + ALERT;
-    }
-    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { now - seen.since };
-    let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
-    if used < limit {
-        // A timer that becomes due makes it urgent before the slice is over.
-        return if pressed { now + limit - used } else { due.min(now + limit - used) };
-    }
-    p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request; the signal orders what matters.
-    let asked = std::mem::replace(&mut seen.asked, true);
-    if !(pressed || asked) {
-        return now + ALERT;
-    }
-    need.urgent = need.urgent.saturating_sub(usize::from(pressed));
-    if cpu.is_some() && falls_asleep(sched, m, cpu) {
-        return now + STILL;
-    }
-    if sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
-        sched.stop(m);
-    }
-    now + ALERT
-}
-
-/// Whether `m`, whose clock showed `cpu` a moment ago, has gone to sleep since: a signal would end its system call. It may
-/// as well have been put off its CPU, by this very thread for instance, whose own that CPU is now.
-pub(crate) fn falls_asleep(sched: &Scheduler, m: &M, cpu: Option<u64>) -> bool {
-    sched.cpu_time(m) == cpu && sched.is_asleep(m)
-}
-
-/// A P that was taken from a sleeper goes to the oldest of those that were stopped: it may hold what the sleeper waits
-/// for (H6). Unless a timer is due: then to whoever runs that.
-fn pass_on(sched: &'static Scheduler, p: &'static P, pressed: bool) {
-    let oldest = if pressed { None } else { sched.tied.take(u64::MAX) };
-    // SAFETY: in the queue, so alive.
-    let thread = oldest.and_then(|g| unsafe { g.as_ref() }.tied().map(|thread| (g, thread)));
-    let Some((g, thread)) = thread else { return sched.pass_on(p, true) };
-    p.begin_slice();
-    p.counters.switches.bump();
-    sched.pass_to(p, g, thread, false);
-}
-
-/// A P whose holder is in a blocking section.
-fn look_blocked(
-    sched: &'static Scheduler,
-    p: &'static P,
-    seen: &Seen,
-    now: u64,
-    missed: bool,
-) -> u64 {
-    let blocked = now - seen.lease_since;
-    let wanted = missed || p.has_work() || p.timers.earliest() <= now;
-    if blocked < if wanted { BLOCKED_FOR } else { BLOCKED_AND_UNMISSED } {
-        return now + ALERT;
-    }
-    // AcqRel: counted before the P can be seen idle, for the deadlock detector.
-    sched.blocked.fetch_add(1, Ordering::AcqRel);
-    if !blocking::retake(p, seen.lease) {
-        sched.blocked.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
-        return now + ALERT;
-    }
-    p.counters.handoffs.bump();
-    sched.pass_on(p, wanted);
-    now + ALERT
 }

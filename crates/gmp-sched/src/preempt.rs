@@ -162,8 +162,8 @@ impl Scheduler {
         let context = header.context.take();
         header.context.set(context);
         if context.is_some() {
-            // Its thread idles for it (os_thread.rs).
-            thread.pending.set(Some(g));
+            // Its thread idles for it, or is about to (os_thread.rs).
+            thread.next_g.store(g.as_ptr(), Ordering::Relaxed); // Relaxed: published by `hand`.
             sleep::hand(thread, p, false);
             return wake(&|| thread.parker.notify());
         }

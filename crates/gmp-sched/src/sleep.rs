@@ -4,7 +4,7 @@
 //! poller, or until the first timer of any P, instead of in its parker. It is not in the list of idle Ms;
 //! when all others are busy it is given a P like them, and poked.
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use crate::clock;
 use crate::g::G;
@@ -275,7 +275,11 @@ pub(crate) fn adopt(m: &'static M) -> bool {
     m.set_p(Some(p));
     // Relaxed: published with `next_p`.
     m.searching.set(m.wake_searching.swap(false, Ordering::Relaxed));
-    // Acquire: pairs with Release in the handler (`try_hand_over`).
+    // Relaxed: published with `next_p`.
+    if let Some(g) = NonNull::new(m.next_g.swap(ptr::null_mut(), Ordering::Relaxed)) {
+        m.pending.set(Some(g));
+    }
+    // Acquire: pairs with Release in the handler (`hand_over`).
     let stopped = m.stopped.swap(ptr::null_mut(), Ordering::Acquire);
     // SAFETY: Ms are never freed.
     if let Some(stopped) = unsafe { stopped.as_ref() } {
