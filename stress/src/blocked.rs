@@ -29,9 +29,8 @@ const KINDS: [(&str, Block); 8] = [
 
 /// Each kind for its share of the time.
 pub(crate) fn beside_a_ticker(run: &Run) -> Result<String, String> {
-    let body = || {
-        KINDS.iter().map(|&(name, block)| one(run, name, block)).collect::<Result<Vec<_>, _>>()
-    };
+    let body =
+        || KINDS.iter().map(|&(name, block)| one(run, name, block)).collect::<Result<Vec<_>, _>>();
     // SAFETY: no thread-local is kept over a park.
     let seen = unsafe { Builder::new().max_procs(run.procs).run(body) }?;
     Ok(seen.join("; "))

@@ -43,9 +43,8 @@ pub(crate) fn run(name: &str, run: &Run) -> Result<String, String> {
         .spawn()
         .map_err(|e| e.to_string())?;
     let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
-    let discard = thread::spawn(move || {
-        out.as_mut().map_or(Ok(0), |out| io::copy(out, &mut io::sink()))
-    });
+    let discard =
+        thread::spawn(move || out.as_mut().map_or(Ok(0), |out| io::copy(out, &mut io::sink())));
     let collect = thread::spawn(move || {
         let mut text = Vec::new();
         let _ = err.as_mut().map(|err| err.read_to_end(&mut text));

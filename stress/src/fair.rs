@@ -54,7 +54,8 @@ pub(crate) fn equal_shares(run: &Run) -> Result<String, String> {
         gmp::time::sleep(Duration::from_millis(300)); // the threads that are needed have been made
         let before = hogs.rounds();
         gmp::time::sleep(run.time.max(Duration::from_secs(2)));
-        let shares: Vec<u64> = hogs.rounds().iter().zip(&before).map(|(now, was)| now - was).collect();
+        let shares: Vec<u64> =
+            hogs.rounds().iter().zip(&before).map(|(now, was)| now - was).collect();
         let born = Instant::now();
         hogs.add();
         while hogs.rounds().last() == Some(&0) {
@@ -81,7 +82,8 @@ fn cpu_time() -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     tasks
         .filter(|task| {
-            std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with("gmp-m"))
+            std::fs::read_to_string(task.path().join("comm"))
+                .is_ok_and(|name| name.starts_with("gmp-m"))
         })
         .filter_map(|task| {
             let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;

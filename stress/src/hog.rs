@@ -15,14 +15,22 @@ pub(crate) fn beside_a_ticker(run: &Run, kind: &'static Kind) -> Result<String, 
     let expected: Vec<u64> = (0..8).map(|n| (kind.work)(run.seed.wrapping_add(n))).collect();
     let expected = Arc::new(expected);
     let body = || {
-        [1, 4].map(|times| one(run, kind, times * run.procs, &expected)).into_iter().collect::<Result<Vec<_>, _>>()
+        [1, 4]
+            .map(|times| one(run, kind, times * run.procs, &expected))
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
     };
     // SAFETY: no thread-local is kept over a park.
     let seen = unsafe { Builder::new().max_procs(run.procs).run(body) }?;
     Ok(seen.join("; "))
 }
 
-fn one(run: &Run, kind: &'static Kind, hogs: usize, expected: &Arc<Vec<u64>>) -> Result<String, String> {
+fn one(
+    run: &Run,
+    kind: &'static Kind,
+    hogs: usize,
+    expected: &Arc<Vec<u64>>,
+) -> Result<String, String> {
     let before = metrics().total;
     let stop = Arc::new(AtomicBool::new(false));
     let seed = run.seed;
@@ -35,7 +43,10 @@ fn one(run: &Run, kind: &'static Kind, hogs: usize, expected: &Arc<Vec<u64>>) ->
                     let which = rounds % expected.len() as u64;
                     let sum = (kind.work)(seed.wrapping_add(which));
                     if sum != expected[which as usize] {
-                        return Err(format!("round {rounds}: {sum:#x} instead of {:#x}", expected[which as usize]));
+                        return Err(format!(
+                            "round {rounds}: {sum:#x} instead of {:#x}",
+                            expected[which as usize]
+                        ));
                     }
                     rounds += 1;
                 }

@@ -222,7 +222,10 @@ pub(crate) static RECURSION: Kind = Kind {
 /// A C function that loops, and calls back.
 pub(crate) static C_FUNCTION: Kind = Kind {
     work: |n| {
-        unsafe extern "C" fn compare(a: *const libc::c_void, b: *const libc::c_void) -> libc::c_int {
+        unsafe extern "C" fn compare(
+            a: *const libc::c_void,
+            b: *const libc::c_void,
+        ) -> libc::c_int {
             // SAFETY: elements of the array below.
             let a = unsafe { *a.cast::<u64>() };
             // SAFETY: as above.

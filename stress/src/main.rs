@@ -100,11 +100,14 @@ fn main() -> ExitCode {
         }
     };
     if args.child {
-        return child::main(&args.only.unwrap_or_default(), &Run {
-            seed: args.seed,
-            time: Duration::from_secs_f64(args.seconds),
-            procs: args.procs,
-        });
+        return child::main(
+            &args.only.unwrap_or_default(),
+            &Run {
+                seed: args.seed,
+                time: Duration::from_secs_f64(args.seconds),
+                procs: args.procs,
+            },
+        );
     }
     let wanted: Vec<&str> = SCENARIOS
         .iter()

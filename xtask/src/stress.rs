@@ -24,7 +24,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     build.env("CARGO_PROFILE_RELEASE_LTO", "off");
     inherit(&mut build, BUILD)?;
     let minutes = match args.iter().position(|arg| arg == "--minutes") {
-        Some(at) => args.get(at + 1).and_then(|n| n.parse().ok()).ok_or("--minutes wants a number")?,
+        Some(at) => {
+            args.get(at + 1).and_then(|n| n.parse().ok()).ok_or("--minutes wants a number")?
+        }
         None => 1.0,
     };
     let mut stress = Command::new(target_dir()?.join("release/gmp-stress"));

@@ -154,7 +154,14 @@ pub(crate) fn look(
 
 impl Seen {
     /// Takes the readings of this look; another holder, or another slice, begins anew.
-    fn read(&mut self, sched: &'static Scheduler, p: &P, m: &'static M, cpu: Option<u64>, now: u64) {
+    fn read(
+        &mut self,
+        sched: &'static Scheduler,
+        p: &P,
+        m: &'static M,
+        cpu: Option<u64>,
+        now: u64,
+    ) {
         // Relaxed: compared only.
         let tick = p.tick.load(Ordering::Relaxed);
         let begins = tick != self.tick || self.since == 0 || self.holder != m.id;

@@ -73,7 +73,7 @@ impl Monitor {
         self.parker.notify();
     }
 
-    fn sleep_for_good(&self, sched: &Scheduler) {
+    fn sleep_for_good(&self, sched: &'static Scheduler) {
         self.asleep.store(true, Ordering::Relaxed); // Relaxed: ordered by the fence.
         // SeqCst fence: pairs with the one in `poke_if_asleep`.
         fence(Ordering::SeqCst);
@@ -84,8 +84,11 @@ impl Monitor {
     }
 }
 
-fn all_idle(sched: &Scheduler) -> bool {
-    sched.idle.counts().idle() >= sched.procs()
+fn all_idle(sched: &'static Scheduler) -> bool {
+    // Those above GOMAXPROCS may still be held by goroutines that do not give way.
+    // Relaxed: looked at again before the monitor sleeps, behind a fence; and whoever lowers GOMAXPROCS pokes it.
+    let retired = |i: usize| sched.proc(i).m.load(Ordering::Relaxed).is_null();
+    sched.idle.counts().idle() >= sched.procs() && (sched.procs()..sched.created()).all(retired)
 }
 
 /// The monitor's thread: looks at every P, sleeps, again; until the runtime stops.

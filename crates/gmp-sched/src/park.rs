@@ -198,7 +198,8 @@ unsafe fn leave_for_another<C: FnOnce()>(
     }
     let mut leave = Leave { g, commit: ManuallyDrop::new(commit) };
     // SAFETY: `leave` stays on this stack until the commit has copied it; the section is open.
-    let m = unsafe { run::switch_away(m, locked, commit_on_successor::<C>, (&raw mut leave).cast()) };
+    let m =
+        unsafe { run::switch_away(m, locked, commit_on_successor::<C>, (&raw mut leave).cast()) };
     header.set_reason(WaitReason::None);
     m.leave_critical();
 }

@@ -241,11 +241,10 @@ impl Scheduler {
         if m.searching.replace(false) {
             let _ = self.idle.leave_search();
         }
-        m.set_p(None);
-        let mut lists = self.lists.lock();
-        lists.retire_p(self, p);
-        drop(lists);
+        // First, while the P is seen to be held: whoever looks for a deadlock must find them somewhere.
         self.inject_all(&mut left);
+        m.set_p(None);
+        self.lists.lock().retire_p(self, p);
     }
 
     /// Appends to the ring of `p`, which the calling M holds; the overflow goes to the global queue.

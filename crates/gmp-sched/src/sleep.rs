@@ -145,9 +145,9 @@ impl Lists {
         }
     }
 
-    /// Whether every P is idle and none is on its way to a thread.
+    /// Whether nobody has a P: each is idle or out of service. One that is to be retired may still run a goroutine.
     pub(crate) fn all_idle(&self, sched: &Scheduler) -> bool {
-        self.ps.len() == sched.procs() && self.orphans.is_empty()
+        self.ps.len() + self.retired.len() == sched.created()
     }
 
     /// Whether somebody sleeps for the clock or the descriptors.

@@ -33,29 +33,12 @@ unsafe fn target<'a>(token: *mut ()) -> &'a Target {
     unsafe { &*token.cast::<Target>() }
 }
 
-/// Requests that find a thread inside the C library, in a row, before it is stopped all the same. The monitor
-/// asks ten times a millisecond; code that stays there for longer than this copies or sorts, and holds no lock
-/// of the allocator.
-static SPARED: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| std::env::var("SPARED").map_or(20, |s| s.parse().unwrap()));
-
-/// Decides in the handler. A goroutine that is inside the C library runs on until it has left it: stopped in
-/// the middle of malloc it would keep everybody waiting who allocates.
-unsafe fn stop(m: *const ()) -> bool {
-    let spared = gmp_preempt::interrupted_in_c_library();
-    if (1..=*SPARED).contains(&spared) {
-        return false;
-    }
-    // SAFETY: `attach` passed this M as the context of its own thread.
-    unsafe { gmp_sched::try_hand_over(m) }
-}
-
 // SAFETY: `Target` keeps a thread for which its `OnStop` returned true in the handler until `resume`, and
 // counts a `resume` that comes early.
 unsafe impl Preempt for Signals {
     fn attach(&self, m: MHandle) -> io::Result<*mut ()> {
-        let _ = *SPARED;
-        // SAFETY: `stop` is async-signal-safe, and the M lives for ever.
-        let target = unsafe { Target::attach(stop, m.into_raw())? };
+        // SAFETY: `try_hand_over` is async-signal-safe, and the M, whose own thread this is, lives for ever.
+        let target = unsafe { Target::attach(gmp_sched::try_hand_over, m.into_raw())? };
         Ok(Arc::into_raw(target).cast_mut().cast())
     }
 
