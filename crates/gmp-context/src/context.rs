@@ -46,6 +46,13 @@ impl Context {
     }
 }
 
+/// Asks the CPU to bring the cache line of `address` near, before somebody needs it: the frame under a [`Context`] that
+/// will be resumed soon, say. A hint: any address is fine, and nothing else happens.
+#[inline]
+pub fn prefetch(address: *const u8) {
+    arch::prefetch(address);
+}
+
 /// What the leaving side of a [`switch`] still owes; called with the saved leaver and the `arg` given to `switch`.
 ///
 /// Runs on the successor's stack, once the leaving side is wholly saved, before anything else of the successor. It must

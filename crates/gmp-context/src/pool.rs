@@ -17,22 +17,32 @@ use std::io;
 
 use crate::limits::{Cause, ReserveError};
 use crate::lock::{Guard, Lock};
-use crate::slab::{self, Guards, Slab};
+use crate::slab::{self, Guards, Run, Slab};
 use crate::stack::Stack;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::sys;
 
 /// Logarithms of the smallest and largest stack: 16 KiB, in which nothing can print a backtrace any more, and 64 GiB, the
 /// largest of which a 47-bit address space holds a useful number.
-const SMALLEST: u32 = 14;
+pub(crate) const SMALLEST: u32 = 14;
 const LARGEST: u32 = 36;
-const CLASSES: usize = (LARGEST - SMALLEST + 1) as usize;
+pub(crate) const CLASSES: usize = (LARGEST - SMALLEST + 1) as usize;
 
-/// Slots of the first slab of a class: guards for 64 take 50 µs.
+/// Slots of the first slab of a class.
 const FIRST_SLOTS: usize = 64;
-/// Bounds of later slabs. 4,096 guards take 3 ms, the longest that `reserve` makes a caller wait for others' stacks.
+/// Bounds of later slabs, whose size is only address space. More slots would make a slab that has one stack left keep more
+/// of it; fewer would make more mappings, and a longer search for the fault handler.
 const MOST_SLOTS: usize = 4096;
 const MOST_BYTES: usize = 1 << 30;
+
+/// Fewest and most slots that get their guards at a time: 64 take 40 µs, and stacks that nobody asked for cost page tables;
+/// 1,024, which somebody asked for, take half a millisecond.
+const LEAST_RUN: usize = 64;
+const MOST_RUN: usize = 1024;
+
+/// How many slabs, the last mapped first, are asked for slots without guards. Usually the first has some; when threads
+/// mapped some at the same time, the first few.
+const LOOK_AT: usize = 4;
 
 /// Slots that `trim` looks at before it lets others have the lock: some 50 µs if all have pages.
 const TRIM_BATCH: u32 = 32;
@@ -81,11 +91,16 @@ pub struct PoolStats {
     pub bytes: usize,
 }
 
-/// The class for stacks of at least `size` bytes.
-fn class_of(size: usize) -> Option<u32> {
-    let class = size.checked_next_power_of_two()?.trailing_zeros();
-    let class = class.max(SMALLEST).max(sys::page_size().trailing_zeros());
-    (class <= LARGEST).then_some(class)
+/// The class for stacks of at least `size` bytes: the logarithm of their size.
+#[inline]
+pub(crate) fn class_of(size: usize) -> Result<u32, ReserveError> {
+    // Of pages up to 64 KiB; a stack is not smaller than one.
+    const LARGEST_PAGE: u32 = 16;
+    let mut class = size.checked_next_power_of_two().map_or(usize::BITS, usize::trailing_zeros);
+    if class < LARGEST_PAGE {
+        class = class.max(SMALLEST).max(sys::page_size().trailing_zeros());
+    }
+    if class <= LARGEST { Ok(class) } else { Err(ReserveError(Cause::TooLarge(size))) }
 }
 
 impl StackPool {
@@ -126,7 +141,7 @@ impl StackPool {
     /// # Errors
     /// As `reserve`.
     pub fn try_reserve(&self, size: usize, n: usize) -> Result<(), ReserveError> {
-        let class = class_of(size).ok_or(ReserveError(Cause::TooLarge(size)))?;
+        let class = class_of(size)?;
         loop {
             let mut state = self.class(class).lock();
             let spare = state.capacity - state.live - state.reserved;
@@ -134,9 +149,8 @@ impl StackPool {
                 state.reserved += n;
                 return Ok(());
             }
-            let grown = state.capacity;
             drop(state);
-            self.grow(class, n - spare, grown)?;
+            self.grow(class, n - spare)?;
         }
     }
 
@@ -152,7 +166,7 @@ impl StackPool {
         assert!(rest.is_some(), "gmp: unreserve of more stacks than are reserved");
     }
 
-    /// Redeems a reservation of this size. The stack's contents are arbitrary.
+    /// Redeems a reservation of this size. The stack's contents are arbitrary; its uppermost page has been touched.
     ///
     /// Constant time; no system call unless the lock is contended, no allocation.
     ///
@@ -173,19 +187,28 @@ impl StackPool {
     /// # Panics
     /// When the stack is another pool's.
     pub fn give(&self, stack: Stack) {
-        // Relaxed: whoever holds a stack of ours has seen the number that it was made with.
-        assert_eq!(stack.owner(), self.id.load(Ordering::Relaxed), "gmp: stack of another pool");
+        assert!(self.owns(&stack), "gmp: stack of another pool");
         let mut state = self.lock(stack.size());
         let (slab, slot) = stack.into_slot();
         state.give(slab, slot);
     }
 
     /// Gives the pages of free stacks back to the kernel, and the address space of slabs that are wholly free and not
-    /// reserved. Returns the number of stacks that were given back since they were last trimmed.
+    /// reserved. Returns of how many stacks, given back since they were last trimmed, pages were given back one by one.
     ///
     /// One system call per such stack. Others wait for at most 32 of those calls at a time. Returns 0 at once when another
     /// thread is at it.
     pub fn trim(&self) -> usize {
+        self.clean(0)
+    }
+
+    /// As [`trim`](StackPool::trim), but each free stack keeps its uppermost 16 KiB, so that using it again costs nothing:
+    /// what goes is the depth that some of them grew to, and slabs that nobody needs.
+    pub fn trim_deep(&self) -> usize {
+        self.clean(slab::SHALLOW)
+    }
+
+    fn clean(&self, keep: usize) -> usize {
         // Acquire: pairs with Release at the end; the slab lists are as the last one left them.
         if self.trimming.swap(true, Ordering::Acquire) {
             return 0;
@@ -194,19 +217,46 @@ impl StackPool {
         for class in &self.classes {
             let mut next = class.lock().slabs;
             while let Some(slab) = next {
-                cleaned += clean(class, slab);
-                // Only we remove slabs, so this one and its successor stay.
+                // What is unmapped needs no cleaning. Only we remove slabs, so this one's successor stays.
                 next = slab.state.next.get();
                 let removed = class.lock().remove_if_unneeded(slab);
                 if removed {
                     // SAFETY: it was in no list any more, with no stack out, when we had the lock.
                     unsafe { slab::destroy(slab) };
+                } else {
+                    cleaned += clean(class, slab, keep);
                 }
             }
         }
         // Release: pairs with Acquire above.
         self.trimming.store(false, Ordering::Release);
         cleaned
+    }
+
+    /// A stack, reserved and taken at once.
+    pub(crate) fn take_new(&self, class: u32) -> Result<Stack, ReserveError> {
+        loop {
+            let mut state = self.class(class).lock();
+            if state.capacity - state.live > state.reserved {
+                state.reserved += 1;
+                let taken = state.take();
+                drop(state);
+                let (slab, slot) = taken.expect("gmp: a free stack is in no slab");
+                return Ok(Stack::new(slab, slot));
+            }
+            drop(state);
+            self.grow(class, 1)?;
+        }
+    }
+
+    /// Takes stacks of one class back, and the reservations behind them.
+    pub(crate) fn give_all(&self, class: u32, stacks: impl Iterator<Item = Stack>) {
+        let mut state = self.class(class).lock();
+        for stack in stacks {
+            let (slab, slot) = stack.into_slot();
+            state.give(slab, slot);
+            state.reserved -= 1;
+        }
     }
 
     /// Counts over all sizes; each size at a moment of its own.
@@ -223,6 +273,13 @@ impl StackPool {
         sum
     }
 
+    /// Whether a stack is this pool's.
+    #[inline]
+    pub(crate) fn owns(&self, stack: &Stack) -> bool {
+        // Relaxed: whoever holds a stack of ours has seen the number that it was made with.
+        stack.owner() == self.id.load(Ordering::Relaxed)
+    }
+
     fn class(&self, class: u32) -> &Lock<Class> {
         &self.classes[(class - SMALLEST) as usize]
     }
@@ -231,20 +288,29 @@ impl StackPool {
         self.class(class_of(size).expect("gmp: no stacks of this size")).lock()
     }
 
-    /// Adds a slab: as large as all before it together, at least for `missing` stacks, or as many of them as one slab
-    /// may hold.
+    /// Makes `missing` more stacks available, or a part of them: puts guards into a slab that has room, or maps one, as
+    /// large as all before it together.
     #[cold]
-    fn grow(&self, class: u32, missing: usize, capacity: usize) -> Result<(), ReserveError> {
+    fn grow(&self, class: u32, missing: usize) -> Result<(), ReserveError> {
+        let guards = guards(self.protect);
+        let refused =
+            |error| ReserveError(Cause::Refused { error, size: 1 << class, n: missing, guards });
         let stride = (1 << class) + slab::guard_len(1 << class);
         let most = (MOST_BYTES / stride).clamp(1, MOST_SLOTS);
-        let least = missing.min(most);
-        let wanted = capacity.max(FIRST_SLOTS).min(most).max(least);
-        let guards = guards(self.protect);
-        let slab = slab::create(class, wanted as u32, self.id(), guards)
-            .or_else(|_| slab::create(class, least as u32, self.id(), guards))
-            .map_err(|error| {
-                ReserveError(Cause::Refused { error, size: 1 << class, n: missing, guards })
-            })?;
+        let mut state = self.class(class).lock();
+        let run = missing.clamp(LEAST_RUN, MOST_RUN).min(most);
+        if let Some(run) = state.claim(run as u32) {
+            drop(state);
+            let guarded = run.guard(guards);
+            self.class(class).lock().settle(&run, guarded.is_ok());
+            return guarded.map_err(refused);
+        }
+        let wanted = state.capacity.clamp(FIRST_SLOTS.min(most), most);
+        drop(state);
+        let least = missing.min(wanted);
+        let slab = slab::create(class, wanted as u32, self.id())
+            .or_else(|_| slab::create(class, least as u32, self.id()))
+            .map_err(refused)?;
         self.class(class).lock().add(slab);
         Ok(())
     }
@@ -264,14 +330,14 @@ impl StackPool {
     }
 }
 
-/// Cleans the free slots of a slab, letting go of the lock now and then. How many had something to clean.
-fn clean(class: &Lock<Class>, slab: &Slab) -> usize {
+/// Cleans the free slots of a slab down to `keep` bytes, letting go of the lock now and then. How many it asked for.
+fn clean(class: &Lock<Class>, slab: &Slab, keep: usize) -> usize {
     let mut cleaned = 0;
     let mut slot = 0;
     loop {
         let _guard = class.lock();
         let end = slab.used().min(slot + TRIM_BATCH);
-        cleaned += (slot..end).filter(|slot| slab.clean(*slot)).count();
+        cleaned += (slot..end).filter(|slot| slab.clean(*slot, keep)).count();
         if end == slab.used() {
             return cleaned;
         }
@@ -330,9 +396,32 @@ impl Class {
     fn add(&mut self, slab: &'static Slab) {
         slab.state.next.set(self.slabs.replace(slab));
         self.count += 1;
-        self.capacity += slab.slots() as usize;
         self.bytes += slab.len();
-        self.open(slab);
+    }
+
+    /// Claims up to `n` slots for guards.
+    fn claim(&mut self, n: u32) -> Option<Run> {
+        let mut next = self.slabs;
+        for _ in 0..LOOK_AT {
+            let slab = next?;
+            if let Some(run) = slab.claim(n) {
+                return Some(run);
+            }
+            next = slab.state.next.get();
+        }
+        None
+    }
+
+    /// Ends a claim: the run has its guards, or cannot have them.
+    fn settle(&mut self, run: &Run, guarded: bool) {
+        if !guarded {
+            return run.slab.abandon(run);
+        }
+        if !run.slab.has_free() {
+            self.open(run.slab);
+        }
+        run.slab.hand_in(run);
+        self.capacity += run.count as usize;
     }
 
     fn take(&mut self) -> Option<(&'static Slab, u32)> {
@@ -379,11 +468,13 @@ impl Class {
 
     /// Takes a slab out of all lists if no stack of it is out and the reservations are covered without it.
     fn remove_if_unneeded(&mut self, slab: &'static Slab) -> bool {
-        let slots = slab.slots() as usize;
+        let slots = slab.state.usable.get() as usize;
         if slab.state.live.get() != 0 || self.capacity - self.live - slots < self.reserved {
             return false;
         }
-        self.close(slab);
+        if slab.has_free() {
+            self.close(slab);
+        }
         let next = slab.state.next.get();
         if self.slabs.is_some_and(|first| core::ptr::eq(first, slab)) {
             self.slabs = next;

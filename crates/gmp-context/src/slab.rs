@@ -15,10 +15,15 @@
 //! the kernel would cost a page again just to stand in a list.
 //!
 //! ```text
-//!  link   0x0000_0000            never used, hence not in the list (slots from `fresh` upwards)
-//!         0x7fff_ffff LIVE       handed out
-//!         next + 1, or END       free, in the list; bit 31 DIRTY: has perhaps pages of its own
+//!  link   0x0000_0000            no guard yet, hence not in the list (slots from `claimed` upwards)
+//!         0x3fff_ffff LIVE       handed out
+//!         next + 1, or END       free, in the list
+//!           | bit 31 DIRTY         it has perhaps pages of its own
+//!           | bit 30 DEEP          it has perhaps more of them than `SHALLOW` bytes
 //! ```
+//!
+//! A slab is mapped without guards, which costs a microsecond whatever its size. Guards follow in *runs* of slots, as
+//! stacks are asked for: whoever needs more claims a run under the lock, guards it without, and hands it in.
 
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
@@ -28,9 +33,14 @@ use crate::lock::Lock;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::{self, Errno};
 
-const LIVE: u32 = 0x7fff_ffff;
-const END: u32 = 0x7fff_fffe;
+const LIVE: u32 = 0x3fff_ffff;
+const END: u32 = 0x3fff_fffe;
 const DIRTY: u32 = 1 << 31;
+const DEEP: u32 = 1 << 30;
+
+/// Bytes at the top of a stack that it keeps when it is trimmed for reuse: what most that ever run need, so that trimming
+/// them finds nothing, and few enough that the free ones do not matter.
+pub(crate) const SHALLOW: usize = 16 << 10;
 
 /// Bytes of the guard below a stack of `size` bytes: an odd number of pages.
 ///
@@ -54,7 +64,7 @@ pub(crate) struct Slab {
     slots: AtomicU32,
     /// Which pool it belongs to; see `StackPool::id`.
     owner: AtomicU32,
-    /// Slots guarded by `mprotect`: all or none.
+    /// Slots guarded by `mprotect`.
     protected: AtomicU32,
     /// The rest, for the owner.
     pub(crate) state: State,
@@ -67,9 +77,11 @@ pub(crate) struct Slab {
 pub(crate) struct State {
     /// Head of the list of free slots: `next + 1` as in a link, 0 when empty.
     free: Cell<u32>,
-    /// Slots from here on have never been used.
-    fresh: Cell<u32>,
-    /// Slots handed out.
+    /// Slots from here on have no guard, and nobody is giving them one.
+    claimed: Cell<u32>,
+    /// Slots that can be handed out or are.
+    pub(crate) usable: Cell<u32>,
+    /// Slots handed out or being guarded: while there are any the slab stays.
     pub(crate) live: Cell<u32>,
     /// Neighbours among the class's slabs that have a free slot.
     pub(crate) newer: Cell<Option<&'static Slab>>,
@@ -128,61 +140,89 @@ impl Slab {
 
     /// Whether `take` has something to give. Under the class lock, as all that follow.
     pub(crate) fn has_free(&self) -> bool {
-        self.state.free.get() != 0 || self.state.fresh.get() < self.slots()
+        self.state.free.get() != 0
     }
 
     /// The slot given back last or, if none was, one never used.
     pub(crate) fn take(&self) -> Option<u32> {
-        let slot = match self.state.free.get() {
-            0 if self.state.fresh.get() == self.slots() => return None,
-            0 => {
-                let slot = self.state.fresh.get();
-                self.state.fresh.set(slot + 1);
-                slot
-            }
-            head => {
-                let slot = head - 1;
-                // SAFETY: the link of one of our slots, under the lock.
-                let next = unsafe { self.link(slot).read() } & !DIRTY;
-                self.state.free.set(if next == END { 0 } else { next });
-                slot
-            }
-        };
+        let slot = self.state.free.get().checked_sub(1)?;
+        // SAFETY: the link of one of our slots, under the lock.
+        let next = unsafe { self.link(slot).read() } & !(DIRTY | DEEP);
+        self.state.free.set(if next == END { 0 } else { next });
         // SAFETY: the link of one of our slots, under the lock.
         unsafe { self.link(slot).write(LIVE) };
         self.state.live.set(self.state.live.get() + 1);
         Some(slot)
     }
 
-    /// Puts a slot at the head of the list.
+    /// Claims up to `n` slots that have no guard yet, for the caller to guard.
+    pub(crate) fn claim(&'static self, n: u32) -> Option<Run> {
+        let first = self.state.claimed.get();
+        let count = n.min(self.slots() - first);
+        if count == 0 {
+            return None;
+        }
+        self.state.claimed.set(first + count);
+        self.state.live.set(self.state.live.get() + count);
+        Some(Run { slab: self, first, count })
+    }
+
+    /// Makes a run that has its guards available.
+    pub(crate) fn hand_in(&self, run: &Run) {
+        // Backwards, so that they are taken in the order of their addresses, which share page tables.
+        for slot in (run.first..run.first + run.count).rev() {
+            self.push(slot, 0);
+        }
+        self.state.usable.set(self.state.usable.get() + run.count);
+        self.state.live.set(self.state.live.get() - run.count);
+    }
+
+    /// Takes back a claim whose guards the kernel refused. When others have claimed behind it, its slots stay unused.
+    pub(crate) fn abandon(&self, run: &Run) {
+        if self.state.claimed.get() == run.first + run.count {
+            self.state.claimed.set(run.first);
+        }
+        self.state.live.set(self.state.live.get() - run.count);
+    }
+
+    /// Takes a slot back.
     pub(crate) fn give(&self, slot: u32) {
-        let link = self.link(slot);
         // SAFETY: the link of one of our slots, under the lock.
-        debug_assert_eq!(unsafe { link.read() }, LIVE, "gmp: stack given back twice");
-        let next = if self.state.free.get() == 0 { END } else { self.state.free.get() };
-        // SAFETY: as above.
-        unsafe { link.write(next | DIRTY) };
-        self.state.free.set(slot + 1);
+        debug_assert_eq!(unsafe { self.link(slot).read() }, LIVE, "gmp: stack given back twice");
+        self.push(slot, DIRTY | DEEP);
         self.state.live.set(self.state.live.get() - 1);
     }
 
-    /// Number of slots that were ever handed out: those that `clean` may find something in.
-    pub(crate) fn used(&self) -> u32 {
-        self.state.fresh.get()
+    /// Puts a slot at the head of the list.
+    fn push(&self, slot: u32, flags: u32) {
+        let next = if self.state.free.get() == 0 { END } else { self.state.free.get() };
+        // SAFETY: the link of one of our slots, under the lock.
+        unsafe { self.link(slot).write(next | flags) };
+        self.state.free.set(slot + 1);
     }
 
-    /// Gives the pages of a slot back to the kernel if it is free and may have any. Whether it did.
-    pub(crate) fn clean(&self, slot: u32) -> bool {
+    /// Number of slots that were ever claimed: those that `clean` may find something in.
+    pub(crate) fn used(&self) -> u32 {
+        self.state.claimed.get()
+    }
+
+    /// Gives the pages of a slot back to the kernel, all but `keep` bytes at its top, if it is free and may have more. Whether
+    /// it asked the kernel to. `keep` is 0 or [`SHALLOW`].
+    pub(crate) fn clean(&self, slot: u32, keep: usize) -> bool {
+        let flags = if keep == 0 { DIRTY | DEEP } else { DEEP };
         let link = self.link(slot);
         // SAFETY: the link of one of our slots, under the lock.
         let value = unsafe { link.read() };
-        if value & DIRTY == 0 {
+        if value == LIVE || value & flags == 0 {
+            return false;
+        }
+        // SAFETY: as above.
+        unsafe { link.write(value & !flags) };
+        if keep >= self.size() {
             return false;
         }
         // SAFETY: the slot is free and cannot be taken while the lock is held, so nobody misses what was in it.
-        unsafe { sys::discard(self.limit(slot), self.size()) };
-        // SAFETY: as above.
-        unsafe { link.write(value & !DIRTY) };
+        unsafe { sys::discard(self.limit(slot), self.size() - keep) };
         true
     }
 }
@@ -205,25 +245,53 @@ pub(crate) enum Guards {
 /// allocator; so we stop before it.
 static PROTECTED: AtomicUsize = AtomicUsize::new(0);
 
-/// Maps a slab of `slots` stacks of `1 << class` bytes. System calls; may allocate.
-pub(crate) fn create(
-    class: u32,
-    slots: u32,
-    owner: u32,
-    how: Guards,
-) -> Result<&'static Slab, Errno> {
-    let size = 1_usize << class;
-    let guard = guard_len(size);
-    let slab = descriptor()?;
-    let protected = if how == Guards::Protect { slots } else { 0 };
-    slab.protected.store(protected, Ordering::Relaxed); // Relaxed: read by the owner only.
-    // Relaxed: a count, which orders nothing.
-    let before = PROTECTED.fetch_add(protected as usize, Ordering::Relaxed);
-    if protected != 0 && before + protected as usize > limits::protected_stacks() {
-        retire(slab);
-        return Err(Errno(libc::ENOMEM));
+/// Slots of one slab that their claimer is putting guards under.
+#[must_use = "a claimed run is handed in or abandoned"]
+pub(crate) struct Run {
+    pub(crate) slab: &'static Slab,
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+impl Run {
+    /// Puts a guard below each slot of the run. System calls; does not allocate, but for the first limit looked up.
+    pub(crate) fn guard(&self, how: Guards) -> Result<(), Errno> {
+        let (slab, count) = (self.slab, self.count as usize);
+        let guard = guard_len(slab.size());
+        let stride = slab.size() + guard;
+        let first = slab.first.load(Ordering::Relaxed) + self.first as usize * stride; // Relaxed: as in `size`.
+        let first = ptr::with_exposed_provenance_mut(first);
+        let first = NonNull::new(first).ok_or(Errno(libc::ENOMEM))?;
+        if how == Guards::Light {
+            // SAFETY: inside the slab's mapping, in slots that nobody but this claimer uses.
+            return unsafe { sys::guard_light_each(first, guard, stride, count) };
+        }
+        // Relaxed, both: counts, which order nothing.
+        let before = PROTECTED.fetch_add(count, Ordering::Relaxed);
+        slab.protected.fetch_add(self.count, Ordering::Relaxed);
+        let mut result = Err(Errno(libc::ENOMEM));
+        if before + count <= limits::protected_stacks() {
+            result = (0..count).try_for_each(|slot| {
+                // SAFETY: inside the slab's mapping.
+                let below = unsafe { first.add(slot * stride) };
+                // SAFETY: in a slot that nobody but this claimer uses.
+                unsafe { sys::guard_protect(below, guard) }
+            });
+        }
+        if result.is_err() {
+            // Relaxed, both: as above.
+            PROTECTED.fetch_sub(count, Ordering::Relaxed);
+            slab.protected.fetch_sub(self.count, Ordering::Relaxed);
+        }
+        result
     }
-    let len = head_len(slots) + slots as usize * (size + guard);
+}
+
+/// Maps a slab of `slots` stacks of `1 << class` bytes, as yet without guards. Two system calls.
+pub(crate) fn create(class: u32, slots: u32, owner: u32) -> Result<&'static Slab, Errno> {
+    let size = 1_usize << class;
+    let slab = descriptor()?;
+    let len = head_len(slots) + slots as usize * (size + guard_len(size));
     let start = sys::map(len).inspect_err(|_| retire(slab))?;
     let first = start.addr().get() + head_len(slots);
     start.as_ptr().expose_provenance();
@@ -233,22 +301,6 @@ pub(crate) fn create(
     slab.first.store(first, Ordering::Relaxed);
     // Release: pairs with Acquire in `find`; who sees the start sees what it is the start of.
     slab.start.store(start.addr().get(), Ordering::Release);
-    for slot in 0..slots {
-        let below = first + slot as usize * (size + guard);
-        let below =
-            NonNull::new(ptr::with_exposed_provenance_mut(below)).ok_or(Errno(libc::ENOMEM))?;
-        let result = match how {
-            // SAFETY: inside the mapping made above, of which nothing is in use yet.
-            Guards::Light => unsafe { sys::guard_light(below, guard) },
-            // SAFETY: as above.
-            Guards::Protect => unsafe { sys::guard_protect(below, guard) },
-        };
-        if let Err(error) = result {
-            // SAFETY: nobody else has seen the slab.
-            unsafe { destroy(slab) };
-            return Err(error);
-        }
-    }
     Ok(slab)
 }
 
@@ -262,6 +314,7 @@ pub(crate) unsafe fn destroy(slab: &'static Slab) {
     // Relaxed: the handler of a fault in this slab cannot be running, since nobody uses a stack of it.
     slab.start.store(0, Ordering::Relaxed);
     if let Some(start) = NonNull::new(ptr::with_exposed_provenance_mut(start)) {
+        EPOCH.fetch_add(1, Ordering::Relaxed); // Relaxed: as in `epoch`.
         // SAFETY: no stack is handed out — the caller's promise — and the links die with them.
         unsafe { sys::unmap(start, len) };
     }
@@ -304,6 +357,17 @@ struct Chunk {
 /// As many descriptors as fit into 16 KiB: enough for a quarter of a million default stacks.
 const PER_CHUNK: usize = (16 << 10) / size_of::<Slab>() - 1;
 
+/// Slabs unmapped so far. What was found out about an address holds while this stays the same.
+static EPOCH: AtomicUsize = AtomicUsize::new(0);
+
+/// Changes when an address may have come to mean something else.
+#[inline]
+pub(crate) fn epoch() -> usize {
+    // Relaxed: who asks runs on a stack, and nobody unmaps that; whatever was mapped in place of another slab was given to
+    // this thread by something that orders more than this.
+    EPOCH.load(Ordering::Relaxed)
+}
+
 static CHUNKS: AtomicPtr<Chunk> = AtomicPtr::new(ptr::null_mut());
 
 /// Descriptors that describe nothing at present, linked by `next`.
@@ -316,8 +380,8 @@ fn descriptor() -> Result<&'static Slab, Errno> {
         if let Some(slab) = *spare {
             *spare = slab.state.next.take();
             drop(spare);
-            let State { free, fresh, live, newer, older, next: _ } = &slab.state;
-            [free, fresh, live].into_iter().for_each(|count| count.set(0));
+            let State { free, claimed, usable, live, newer, older, next: _ } = &slab.state;
+            [free, claimed, usable, live].into_iter().for_each(|count| count.set(0));
             [newer, older].into_iter().for_each(|link| link.set(None));
             return Ok(slab);
         }

@@ -99,6 +99,8 @@ pub(crate) fn map(bytes: usize) -> NonNull<u8> {
     };
     match NonNull::new(p.cast::<u8>()) {
         Some(base) if p != libc::MAP_FAILED => base,
-        _ => crate::fatal::abort("out of memory for timers: raise RLIMIT_AS or vm.max_map_count"),
+        _ => crate::fatal::abort(
+            "out of memory for the runtime itself: raise RLIMIT_AS or vm.max_map_count",
+        ),
     }
 }

@@ -13,7 +13,6 @@ use crate::clock;
 use crate::g::G;
 use crate::lock::Lock;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::Ordering;
 use crate::task::{Options, Unstarted};
 use crate::timers::Armed;
 use crate::wait::Waiter;
@@ -24,7 +23,7 @@ pub struct Delayed {
 }
 
 struct Shared {
-    /// The timer, until somebody has taken care of its node: the goroutine itself, or `cancel`.
+    /// The timer, until it has fired or been cancelled.
     pending: Lock<Option<Pending>>,
 }
 
@@ -48,23 +47,19 @@ pub fn spawn_at(deadline: Instant, f: impl FnOnce() + Send + 'static) -> Delayed
     let shared = Arc::new(Shared { pending: Lock::new(None) });
     let mine = Arc::clone(&shared);
     let body = move || {
-        let pending = mine.pending.lock().take();
-        if let Some(p) = pending {
-            p.armed.release();
-        }
+        // It has fired: from now on there is nothing to cancel.
+        mine.pending.lock().take();
         drop(mine);
         f();
     };
     // SAFETY: `'static` and `Send`.
     let unstarted =
-        match unsafe { Unstarted::new(sched, Options::default(), Location::caller(), body) } {
+        match unsafe { Unstarted::new(sched, Options::default(), false, Location::caller(), body) }
+        {
             Ok(u) => u,
             Err(e) => panic!("cannot prepare a goroutine: {e}"),
         };
     let g = unstarted.g;
-    // SAFETY: in no queue yet. Nobody joins it: the scheduler's reference is the only one.
-    // Relaxed: not shared yet; arming publishes it.
-    unsafe { g.as_ref() }.refs.store(1, Ordering::Relaxed);
     let timers = sched.timers_here();
     let (armed, heap) =
         timers.arm(clock::from_instant(deadline), start, g.as_ptr().cast_const().cast());
@@ -90,7 +85,6 @@ impl Delayed {
         let pending = self.shared.pending.lock().take();
         let Some(p) = pending else { return false };
         let cancelled = p.armed.cancel();
-        p.armed.release();
         if cancelled {
             Unstarted { g: p.g }.discard();
         }

@@ -56,15 +56,15 @@ pub(crate) fn find(m: &'static M) -> Found {
         }
         let first = m.pending.take().or_else(|| look_around(m, p));
         if first.is_none() {
-            // What was made ready last goes on in the slice of the one who did it, so that a pair that plays
-            // ping-pong is one goroutine to the others, and its slice ends.
-            if let Some(g) = p.take_next() {
+            // What was made ready or spawned last goes on in the slice of the one who did it, so that a pair that plays
+            // ping-pong, or a tree that grows, is one goroutine to the others, and its slice ends.
+            if let Some(g) = p.next_in_slice() {
                 leave_search(m);
                 return Found::Run(g);
             }
         }
         let found = first
-            .or_else(|| p.pop())
+            .or_else(|| p.next_in_turn())
             .or_else(|| global(m, p))
             .or_else(|| poll(m, p))
             .or_else(|| steal::steal(m, p));
@@ -92,11 +92,11 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     p.dispatches.set(d.wrapping_add(1));
     // Relaxed: a request of the monitor, seen soon enough; this M alone clears it.
     if p.preempt.load(Ordering::Relaxed) {
-        p.preempt.store(false, Ordering::Relaxed); // Relaxed: as above.
         // What would have run in the slice that is over goes behind the others.
         if let Some(g) = p.take_next() {
             m.sched.push_local(p, g);
         }
+        p.end_slice();
     }
     // What has waited for its time is not made to wait for the slice of somebody from the global queue.
     if run_timers(m, p, p) || d % CHECK_EVERY != 0 {

@@ -23,7 +23,7 @@ use crate::join::JoinWord;
 use crate::m::M;
 use crate::queue::list::Linked;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use crate::sync::plain::{AtomicPtr, AtomicU8, Ordering};
 use crate::wait::WaitReason;
 
 /// A goroutine's number: unique in the process, never reused, 1 for the first main goroutine.
@@ -62,32 +62,31 @@ pub(crate) struct Vtable {
     pub(crate) size: usize,
 }
 
-/// The header.
+/// The header: two cache lines. The first one is what switching touches; of the second one a goroutine that runs to
+/// its end without parking needs its stack only.
 #[repr(C, align(64))]
 pub(crate) struct G {
     /// Where it continues; `None` until it first runs.
     pub(crate) context: Cell<Option<Context>>,
-    /// Successor in the list it is in.
-    link: UnsafeCell<*mut G>,
+    pub(crate) join: JoinWord,
     pub(crate) vtable: &'static Vtable,
     pub(crate) sched: &'static Scheduler,
-    pub(crate) id: GoId,
-    pub(crate) stack: Cell<Option<Stack>>,
-    /// Reserve of its stack in bytes.
-    pub(crate) stack_size: usize,
+    /// Successor in the list it is in.
+    link: UnsafeCell<*mut G>,
     /// The M that has its registers (stopped), or that it must run on (locked).
     pub(crate) tied: AtomicPtr<M>,
+    pub(crate) id: GoId,
     pub(crate) reason: AtomicU8,
-    /// One for the scheduler until it ends, one for the handle.
-    pub(crate) refs: AtomicU32,
-    pub(crate) join: JoinWord,
+    /// Logarithm of its stack's reserve in bytes.
+    stack_class: u8,
+    /// How many guards forbid it to park.
+    pub(crate) forbid_park: Cell<u16>,
+    /// How many guards lock it to its thread; while any does, `tied` names that thread's M.
+    pub(crate) locks: Cell<u16>,
+    pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) parent: GoId,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) name: Option<Box<str>>,
-    /// How many guards forbid it to park.
-    pub(crate) forbid_park: Cell<u32>,
-    /// How many guards lock it to its thread; while any does, `tied` names that thread's M.
-    pub(crate) locks: Cell<u32>,
     /// Values of `goroutine_local!`, owned by the facade.
     pub(crate) locals: Cell<*mut ()>,
 }
@@ -107,31 +106,35 @@ unsafe impl Linked for G {
 
 impl G {
     /// A header for a goroutine that has not run.
-    pub(crate) fn new(
-        vtable: &'static Vtable,
-        sched: &'static Scheduler,
-        id: GoId,
-        origin: &Origin,
-    ) -> G {
+    pub(crate) fn new(vtable: &'static Vtable, sched: &'static Scheduler, origin: &Origin) -> G {
         G {
             context: Cell::new(None),
-            link: UnsafeCell::new(ptr::null_mut()),
+            join: JoinWord::new(origin.with_handle),
             vtable,
             sched,
-            id,
-            stack: Cell::new(None),
-            stack_size: origin.stack_size,
+            link: UnsafeCell::new(ptr::null_mut()),
             tied: AtomicPtr::new(ptr::null_mut()),
+            id: origin.id,
             reason: AtomicU8::new(0),
-            refs: AtomicU32::new(2),
-            join: JoinWord::new(),
+            stack_class: origin.stack_class,
+            forbid_park: Cell::new(0),
+            locks: Cell::new(0),
+            stack: Cell::new(None),
             parent: origin.parent,
             spawned_at: origin.spawned_at,
             name: None,
-            forbid_park: Cell::new(0),
-            locks: Cell::new(0),
             locals: Cell::new(ptr::null_mut()),
         }
+    }
+
+    /// Logarithm of the reserve of its stack in bytes.
+    pub(crate) fn stack_class(&self) -> u8 {
+        self.stack_class
+    }
+
+    /// Reserve of its stack in bytes.
+    pub(crate) fn stack_size(&self) -> usize {
+        1 << self.stack_class
     }
 
     /// The M it is tied to, if it is.
@@ -151,9 +154,13 @@ impl G {
 /// Where a goroutine comes from and what it was asked to be.
 #[derive(Debug)]
 pub(crate) struct Origin {
+    pub(crate) id: GoId,
     pub(crate) parent: GoId,
     pub(crate) spawned_at: &'static Location<'static>,
-    pub(crate) stack_size: usize,
+    /// Logarithm of the reserve of its stack in bytes.
+    pub(crate) stack_class: u8,
+    /// Whether somebody may join it.
+    pub(crate) with_handle: bool,
 }
 
 impl fmt::Debug for G {
@@ -203,15 +210,7 @@ impl Current {
     pub fn set_locals(&self, locals: *mut ()) {
         self.header().locals.set(locals);
     }
-
-    /// Bytes of stack that are left below the caller.
-    pub fn stack_remaining(&self) -> usize {
-        let here = 0u8;
-        let limit = self.header().stack.take();
-        let left = limit
-            .as_ref()
-            .map_or(0, |s| ptr::from_ref(&here).addr().saturating_sub(s.limit().addr().get()));
-        self.header().stack.set(limit);
-        left
-    }
 }
+
+/// What the field order above is for.
+const _: () = assert!(size_of::<G>() == 128);

@@ -1,18 +1,26 @@
-//! One wait for one event: a goroutine's end and the one who joins it.
+//! The end of a goroutine, in one word: whether it has come, who waits for it, and who owns what it leaves.
+//!
+//! Two parties share a task: the goroutine, which leaves a result, and the handle, which takes it or gives it up.
+//! Whoever comes second owns the result and the memory; the word decides who that is, so no reference count is
+//! needed, and a join that comes late costs no read-modify-write at all.
 //!
 //! ```text
-//!   OPEN ──wait (waiter's address)──▶ waiter ──finish──▶ DONE   finish owes the waiter a `ready`
-//!     └──────────────finish──────────────────────────────▲      wait finds DONE: nothing to wait for
+//!             ┌──wait (waiter's address)──▶ WAITER ──finish──┐ finish owes the waiter a `ready`
+//!   OPEN ─────┼──────────finish───────────────────────────▶ DONE      the handle owns the task
+//!             └──detach──▶ DETACHED ──finish──▶ (owned by the finisher)
 //! ```
 //!
 //! - **J1** the waiter publishes its address in the commit of its park, when it is wholly saved, with
 //!   Release: whoever takes the address may run it at once.
-//! - **J2** the finisher writes the result, then swaps in DONE: Release for the result, Acquire for J1.
+//! - **J2** the finisher writes the result, then swaps in DONE: Release for the result, Acquire for J1 and J3.
+//!   Unless it finds DETACHED, the task may be gone right after.
+//! - **J3** a handle that gives up swaps in DETACHED. If it finds DONE (Acquire for J2), it was second.
 
 use crate::sync::{AtomicUsize, Ordering, mutant};
 
 const OPEN: usize = 0;
 const DONE: usize = 1;
+const DETACHED: usize = 2;
 
 /// The word.
 #[derive(Debug)]
@@ -32,27 +40,47 @@ pub(crate) enum Wait {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Finish {
-    /// Nobody waits (yet); who comes later sees DONE.
-    Nobody,
-    /// This waiter must be readied by the caller.
+    /// The handle owns the task from now on; the caller must not touch it again.
+    Left,
+    /// As `Left`, and this waiter must be readied by the caller.
     Ready(usize),
+    /// Nobody wants the result: the task is the caller's.
+    Mine,
+}
+
+/// What `detach` found.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Detach {
+    /// The goroutine will see to the task.
+    Left,
+    /// It has ended: the task is the caller's.
+    Mine,
 }
 
 impl JoinWord {
-    /// Not happened, nobody waiting.
-    pub(crate) fn new() -> JoinWord {
-        JoinWord(AtomicUsize::new(OPEN))
+    /// Not ended, nobody waiting; with or without a handle.
+    pub(crate) fn new(with_handle: bool) -> JoinWord {
+        JoinWord(AtomicUsize::new(if with_handle { OPEN } else { DETACHED }))
     }
 
-    /// Whether it has happened; then the result is visible.
+    /// Whether it has ended; then the result is visible. By the handle.
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
         // Acquire: pairs with Release in `finish` (J2).
         self.0.load(Ordering::Acquire) == DONE
     }
 
-    /// Registers `waiter`, an address above 1. One waiter only.
+    /// Whether nobody will take the result. By the goroutine, before `finish`.
+    #[inline]
+    pub(crate) fn is_detached(&self) -> bool {
+        // Relaxed: the handle passes nothing on by giving up; its word changes no more.
+        self.0.load(Ordering::Relaxed) == DETACHED
+    }
+
+    /// J1: registers `waiter`, an address above 2. One waiter only.
     pub(crate) fn wait(&self, waiter: usize) -> Wait {
-        debug_assert!(waiter > DONE);
+        debug_assert!(waiter > DETACHED);
         let order = if mutant!("join_wait_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // Release: pairs with Acquire in `finish` (J1); publishes the saved waiter.
         // Acquire on failure: pairs with Release in `finish`; the result is visible.
@@ -62,14 +90,33 @@ impl JoinWord {
         }
     }
 
-    /// Marks it as happened.
+    /// J2: it has ended.
+    #[inline]
     pub(crate) fn finish(&self) -> Finish {
         let order =
             if mutant!("join_finish_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
-        // Release: pairs with Acquire in `is_done` and `wait` (J2); Acquire: pairs with Release in `wait` (J1).
+        // Release: pairs with Acquire in `is_done`, `wait` and `detach` (J2).
+        // Acquire: pairs with Release in `wait` (J1) and `detach` (J3).
         match self.0.swap(DONE, order) {
-            OPEN => Finish::Nobody,
+            OPEN => Finish::Left,
+            DETACHED => Finish::Mine,
             waiter => Finish::Ready(waiter),
+        }
+    }
+
+    /// J3: the handle gives up. Once, and never after `wait` has registered.
+    #[inline]
+    pub(crate) fn detach(&self) -> Detach {
+        if self.is_done() {
+            return Detach::Mine;
+        }
+        let order =
+            if mutant!("join_detach_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
+        // Release: pairs with Acquire in `finish` (J3): the handle's last look at the task comes before it is freed.
+        // Acquire: pairs with Release in `finish` (J2), when that came first.
+        match self.0.swap(DETACHED, order) {
+            DONE => Detach::Mine,
+            _ => Detach::Left,
         }
     }
 }

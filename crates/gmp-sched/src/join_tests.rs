@@ -18,7 +18,7 @@ fn model_a_waiter_is_saved_before_it_is_resumed() {
             resumed: AtomicUsize,
         }
         let shared = Arc::new(Shared {
-            word: JoinWord::new(),
+            word: JoinWord::new(true),
             saved: RaceCell::new(),
             result: RaceCell::new(),
             resumed: AtomicUsize::new(0),
@@ -45,5 +45,43 @@ fn model_a_waiter_is_saved_before_it_is_resumed() {
         }
         finisher.join().expect("finisher");
         assert_eq!(shared.resumed.load(Ordering::Relaxed), 1, "lost wake-up");
+    });
+}
+
+/// The handle gives up while the goroutine ends: exactly one of them gets the task, and it sees what the other did.
+#[test]
+fn model_a_task_has_one_owner_in_the_end() {
+    model(|| {
+        struct Shared {
+            word: JoinWord,
+            result: RaceCell,
+            looked: RaceCell,
+            owners: AtomicUsize,
+        }
+        let shared = Arc::new(Shared {
+            word: JoinWord::new(true),
+            result: RaceCell::new(),
+            looked: RaceCell::new(),
+            owners: AtomicUsize::new(0),
+        });
+        let own = |s: &Shared| {
+            assert_eq!(s.owners.fetch_add(1, Ordering::Relaxed), 0, "freed twice");
+            assert_eq!((s.result.get(), s.looked.get()), (42, 7), "freed while in use");
+        };
+        let finisher = {
+            let s = shared.clone();
+            thread::spawn(move || {
+                s.result.set(42);
+                if s.word.finish() == Finish::Mine {
+                    own(&s);
+                }
+            })
+        };
+        shared.looked.set(7);
+        if shared.word.detach() == Detach::Mine {
+            own(&shared);
+        }
+        finisher.join().expect("finisher");
+        assert_eq!(shared.owners.load(Ordering::Relaxed), 1, "leaked");
     });
 }

@@ -43,6 +43,7 @@ mod blocking;
 mod claim;
 mod clock;
 mod config;
+mod cpus;
 mod critical;
 mod current;
 mod delayed;
@@ -69,7 +70,9 @@ mod rng;
 mod run;
 mod runtime;
 mod scheduler;
+mod segment;
 mod sleep;
+mod slots;
 mod spawner;
 mod steal;
 mod sync;
@@ -96,5 +99,9 @@ pub use runtime::{
     ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running,
     set_gomaxprocs,
 };
+pub use segment::{grow, maybe_grow};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
 pub use wait::{WaitReason, Waiter};
+
+/// Bytes of stack left below the caller: of its segment, else of its goroutine's stack or its thread's.
+pub use gmp_context::remaining as stack_remaining;

@@ -36,7 +36,7 @@ impl Drop for OsThreadGuard {
     }
 }
 
-fn change(by: i32) {
+fn change(by: i16) {
     let section = critical();
     let Some((m, g)) = section.m().and_then(|m| m.g().map(|g| (m, g))) else { return };
     // SAFETY: the caller's own header.

@@ -22,9 +22,9 @@ use crate::g::G;
 use crate::m::M;
 use crate::metrics::PCounters;
 use crate::queue::list::List;
-use crate::queue::local::Ring;
+use crate::queue::local::{Ring, Tagged};
+use crate::slots::Cache;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use crate::task::Cache;
 use crate::timers::Timers;
 
 /// Stacks of the default size that a P keeps for itself. Half of them move to or from the shared pool at
@@ -45,6 +45,8 @@ pub(crate) struct P {
     pub(crate) tick: AtomicU32,
     /// Goroutines dispatched, for things to be done every so often.
     pub(crate) dispatches: Cell<u32>,
+    /// How many of the ring must be taken from its front before the newest may be taken back.
+    in_order: Cell<u32>,
     /// The running goroutine is to yield at its next call, and may be stopped.
     pub(crate) preempt: AtomicBool,
     /// See the module's figure.
@@ -60,7 +62,8 @@ pub(crate) struct P {
     ///
     /// holds, so taking a stack never fails, wherever the cached ones are.
     pub(crate) credits: Cell<usize>,
-    pub(crate) dead: Cache,
+    /// Memory for tasks.
+    pub(crate) slots: Cache,
     pub(crate) ids: Cell<(u64, u64)>,
     pub(crate) counters: PCounters,
 }
@@ -79,13 +82,14 @@ impl P {
             next: AtomicPtr::new(ptr::null_mut()),
             tick: AtomicU32::new(0),
             dispatches: Cell::new(0),
+            in_order: Cell::new(0),
             preempt: AtomicBool::new(false),
             lease: AtomicU64::new(0),
             m: AtomicPtr::new(ptr::null_mut()),
             timers: Timers::new(),
             stacks: Cell::new(Vec::with_capacity(STACK_CACHE)),
             credits: Cell::new(0),
-            dead: Cache::new(),
+            slots: Cache::new(),
             ids: Cell::new((0, 0)),
             counters: PCounters::default(),
         }
@@ -127,12 +131,12 @@ impl P {
     /// Appends to the ring; when it is full, half of it and `g` come back as a chain for the global queue.
     /// Owner only.
     #[inline]
-    pub(crate) fn push(&self, g: NonNull<G>) -> Option<List<G>> {
+    pub(crate) fn push(&self, g: NonNull<G>, fresh: bool) -> Option<List<G>> {
         // SAFETY: the caller's M holds this P, so it is the ring's only owner.
         let mut owner = unsafe { self.ring.owner() };
-        match owner.push(g) {
+        match owner.push(Tagged::new(g, fresh)) {
             Ok(()) => None,
-            Err(g) => Some(self.spill(g)),
+            Err(_) => Some(self.spill(g)),
         }
     }
 
@@ -155,6 +159,35 @@ impl P {
     pub(crate) fn pop(&self) -> Option<NonNull<G>> {
         // SAFETY: the caller's M holds this P, so it is the ring's only owner.
         unsafe { self.ring.owner() }.pop()
+    }
+
+    /// What goes on in the slice that is running: what was made ready last, else the newest that has not begun, so
+    /// that a tree of goroutines is walked depth first. Owner only.
+    #[inline]
+    pub(crate) fn next_in_slice(&self) -> Option<NonNull<G>> {
+        self.take_next().or_else(|| {
+            if self.in_order.get() > 0 {
+                return None;
+            }
+            // SAFETY: the caller's M holds this P, so it is the ring's only owner.
+            unsafe { self.ring.owner() }.take_back()
+        })
+    }
+
+    /// Takes the oldest of the ring, which begins a slice. Owner only.
+    #[inline]
+    pub(crate) fn next_in_turn(&self) -> Option<NonNull<G>> {
+        let g = self.pop()?;
+        self.in_order.set(self.in_order.get().saturating_sub(1));
+        self.begin_slice();
+        Some(g)
+    }
+
+    /// The slice is over, as the monitor asked: what is in the ring now runs in its order, before anything newer may
+    /// overtake it again. So each waits for as many slices as there are others before it, at most. Owner only.
+    pub(crate) fn end_slice(&self) {
+        self.preempt.store(false, Ordering::Relaxed); // Relaxed: a request; only the owner clears it.
+        self.in_order.set(self.ring.len());
     }
 
     /// A stack of the default size from the cache. Owner only, in a critical section.

@@ -127,7 +127,6 @@ unsafe fn park_with_timer<C: FnOnce()>(
         });
     }
     armed.cancel();
-    armed.release();
 }
 
 /// Opens the critical section that the successor closes (K2).

@@ -87,7 +87,7 @@ fn hand_over(m: &'static M) -> bool {
 
 /// H4.
 pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M) {
-    p.preempt.store(false, Ordering::Relaxed); // Relaxed: this M owns the P now.
+    p.end_slice();
     m.sched.queue_stopped(stopped);
 }
 

@@ -77,9 +77,9 @@ fn context_of(p: &P, m: &M, g: NonNull<G>) -> Context {
 
 /// Attaches a stack to an unstarted goroutine.
 fn start(p: &P, m: &M, header: &G) -> Context {
-    let default = header.stack_size == m.sched.config.stack_size;
+    let default = header.stack_class() == m.sched.stack_class;
     let cached = if default { p.cached_stack() } else { None };
-    let stack = cached.unwrap_or_else(|| m.sched.stacks.take(header.stack_size));
+    let stack = cached.unwrap_or_else(|| m.sched.stacks.take(header.stack_size()));
     // SAFETY: the stack is nobody else's; `goroutine_main` takes what `switch` passes and never returns.
     let context = unsafe { gmp_context::prepare(stack.top(), goroutine_main) };
     header.stack.set(Some(stack));
@@ -130,14 +130,7 @@ fn pick(p: &'static P, m: &M) -> Option<(NonNull<G>, Context)> {
     if d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping() {
         return None;
     }
-    let g = match p.take_next() {
-        Some(g) => g,
-        None => {
-            let g = p.pop()?;
-            p.begin_slice();
-            g
-        }
-    };
+    let g = p.next_in_slice().or_else(|| p.next_in_turn())?;
     // SAFETY: just taken out of a queue.
     if unsafe { g.as_ref() }.tied().is_some() {
         m.pending.set(Some(g));
@@ -199,11 +192,7 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
     // Relaxed: asked by the monitor; seen soon enough.
     let attention =
         d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping();
-    let next = if attention {
-        None
-    } else {
-        p.take_next().or_else(|| p.pop().inspect(|_| p.begin_slice()))
-    };
+    let next = if attention { None } else { p.next_in_slice().or_else(|| p.next_in_turn()) };
     let Some(g) = next else {
         m.dying.set(Some(stack));
         return Next::Switch(to_g0(m));
@@ -221,7 +210,7 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
         m.dying.set(Some(stack));
         return Next::Switch(context);
     }
-    if header.stack_size == stack.size() {
+    if header.stack_size() == stack.size() {
         if stack.size() != m.sched.config.stack_size {
             // The one that ended leaves its stack; the reservation of the one that begins is not needed.
             m.sched.stacks.unreserve(stack.size(), 1);

@@ -70,6 +70,7 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
         panic!("cannot install the handler that reports stack overflows: {e}");
     }
     gmp_context::guard::set_describe(describe);
+    gmp_context::guard::set_advice(&ADVICE);
     let sched = match Scheduler::new(config) {
         Ok(sched) => sched,
         Err(e) => panic!("cannot start the runtime: {e}"),
@@ -95,6 +96,10 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
         Err(payload) => panic::resume_unwind(payload),
     }
 }
+
+/// Ends the report of a stack overflow.
+static ADVICE: &str = "raise it for this goroutine or for all (`stack_size` of either builder, GMP_STACK_SIZE=4M), or recurse \
+                       through `stack::maybe_grow`; only pages that are touched take memory";
 
 /// Names the calling goroutine in the report of a stack overflow. In the signal handler: no allocation, no lock.
 fn describe(_fault: usize, out: &mut dyn FnMut(&[u8])) {
@@ -307,7 +312,7 @@ impl Drop for ForbidPark {
     }
 }
 
-fn change_forbidden(by: i32) {
+fn change_forbidden(by: i16) {
     let section = critical();
     if let Some(g) = section.m().and_then(|m| m.g()) {
         // SAFETY: the caller's own header.

@@ -26,10 +26,10 @@ use crate::queue::global::Global;
 use crate::queue::list::List;
 use crate::queue::tied::Tied;
 use crate::sleep::Lists;
+use crate::slots;
 use crate::spawner::Spawner;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::sys;
-use crate::task;
 use crate::timers::Timers;
 use crate::wait::{Kind, Waiter};
 
@@ -40,7 +40,7 @@ const SMALLEST_STACK: usize = 16 << 10;
 const CREDIT_BATCH: usize = 64;
 
 /// Stacks of all runtimes of the process.
-static STACKS: StackPool = StackPool::new();
+pub(crate) static STACKS: StackPool = StackPool::new();
 
 /// The runtime that runs now.
 static RUNNING: AtomicPtr<Scheduler> = AtomicPtr::new(ptr::null_mut());
@@ -48,6 +48,8 @@ static RUNNING: AtomicPtr<Scheduler> = AtomicPtr::new(ptr::null_mut());
 /// Everything the Ms of a runtime share.
 pub(crate) struct Scheduler {
     pub(crate) config: Config,
+    /// Logarithm of the default stack's reserve in bytes.
+    pub(crate) stack_class: u8,
     /// The time slice in nanoseconds.
     pub(crate) slice: u64,
     pub(crate) stacks: &'static StackPool,
@@ -95,10 +97,12 @@ impl Scheduler {
     /// When a stack size is out of bounds.
     pub(crate) fn new(config: Config) -> io::Result<&'static Scheduler> {
         let mut config = config;
-        config.stack_size = class_of(config.stack_size)?;
-        config.main_stack_size = class_of(config.main_stack_size)?;
+        let stack_class = class_of(config.stack_size)?;
+        config.stack_size = 1 << stack_class;
+        config.main_stack_size = 1 << class_of(config.main_stack_size)?;
         let sched: &'static Scheduler = Box::leak(Box::new(Scheduler {
             slice: u64::try_from(config.time_slice.as_nanos()).unwrap_or(u64::MAX),
+            stack_class,
             stacks: &STACKS,
             cpus: sys::CpuMask::current(),
             ps: (0..MAX_PROCS).map(|_| OnceLock::new()).collect(),
@@ -250,7 +254,13 @@ impl Scheduler {
     /// Appends to the ring of `p`, which the calling M holds; the overflow goes to the global queue.
     #[inline]
     pub(crate) fn push_local(&'static self, p: &'static P, g: NonNull<G>) {
-        if let Some(mut spilled) = p.push(g) {
+        self.push_as(p, g, false);
+    }
+
+    /// As `push_local`; `fresh` says that it has not begun.
+    #[inline]
+    pub(crate) fn push_as(&'static self, p: &'static P, g: NonNull<G>, fresh: bool) {
+        if let Some(mut spilled) = p.push(g, fresh) {
             self.global.push_all(&mut spilled);
         }
     }
@@ -276,9 +286,7 @@ impl Scheduler {
         match section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) {
             Some(p) => {
                 p.counters.spawned.bump();
-                if let Some(displaced) = p.put_next(g) {
-                    self.push_local(p, displaced);
-                }
+                self.push_as(p, g, true);
                 self.published();
             }
             None => {
@@ -291,10 +299,11 @@ impl Scheduler {
     /// Memory, number and parent for a new task, and a stack reserved. Not in critical sections.
     pub(crate) fn reserve_task(
         &'static self,
-        stack_size: usize,
+        stack_class: u8,
         size: usize,
     ) -> io::Result<(NonNull<u8>, GoId, GoId)> {
-        let default = stack_size == self.config.stack_size;
+        let default = stack_class == self.stack_class;
+        let stack_size = 1 << stack_class;
         loop {
             let section = critical();
             let m = section.m();
@@ -307,12 +316,12 @@ impl Scheduler {
                 self.reserve_stacks(stack_size, 1)?;
                 // Relaxed: a number.
                 let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-                return Ok((task::allocate_fresh(size), GoId(id), parent));
+                return Ok((slots::take_shared(size), GoId(id), parent));
             };
             if default && p.credits.get() == 0 {
                 drop(section);
                 self.reserve_stacks(stack_size, CREDIT_BATCH)?;
-                self.add_credits(stack_size, CREDIT_BATCH);
+                self.add_credits(stack_class, CREDIT_BATCH);
                 continue;
             }
             if default {
@@ -327,12 +336,12 @@ impl Scheduler {
                 (first, first + ID_BATCH)
             };
             p.ids.set((id + 1, end));
-            let cached = p.dead.take(size);
-            drop(section);
-            if !default {
-                self.reserve_stacks(stack_size, 1)?;
+            if default {
+                return Ok((p.slots.take(size), GoId(id), parent));
             }
-            return Ok((cached.unwrap_or_else(|| task::allocate_fresh(size)), GoId(id), parent));
+            drop(section);
+            self.reserve_stacks(stack_size, 1)?;
+            return Ok((slots::take_shared(size), GoId(id), parent));
         }
     }
 
@@ -357,17 +366,17 @@ impl Scheduler {
     }
 
     /// Gives reservations to the caller's P, or back to the pool.
-    fn add_credits(&'static self, stack_size: usize, n: usize) {
+    fn add_credits(&'static self, stack_class: u8, n: usize) {
         let section = critical();
         match section.m().and_then(M::p) {
-            Some(p) if stack_size == self.config.stack_size => p.credits.set(p.credits.get() + n),
-            _ => self.stacks.unreserve(stack_size, n),
+            Some(p) if stack_class == self.stack_class => p.credits.set(p.credits.get() + n),
+            _ => self.stacks.unreserve(1 << stack_class, n),
         }
     }
 
     /// A task that will not run needs no stack.
-    pub(crate) fn return_credit(&'static self, stack_size: usize) {
-        self.add_credits(stack_size, 1);
+    pub(crate) fn return_credit(&'static self, stack_class: u8) {
+        self.add_credits(stack_class, 1);
     }
 
     /// The heap that the caller's timers go into.
@@ -475,15 +484,15 @@ impl std::fmt::Debug for Scheduler {
     }
 }
 
-/// The size that a stack of at least `size` bytes gets: the next power of two.
+/// Logarithm of the size that a stack of at least `size` bytes gets: the next power of two.
 ///
 /// # Errors
 ///
 /// `InvalidInput` beyond 64 GiB.
-pub(crate) fn class_of(size: usize) -> io::Result<usize> {
+pub(crate) fn class_of(size: usize) -> io::Result<u8> {
     const LARGEST: usize = 64 << 30;
     match size.max(SMALLEST_STACK).checked_next_power_of_two() {
-        Some(class) if class <= LARGEST => Ok(class),
+        Some(power) if power <= LARGEST => Ok(power.trailing_zeros() as u8),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!("a stack of {size} bytes was asked for; 64 GiB is the most"),

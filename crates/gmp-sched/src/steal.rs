@@ -1,9 +1,9 @@
 //! Taking work from other Ps: half of the first backlog that is found, in random order.
 //!
-//! A victim's `next` is the goroutine that it is about to run: taking it too early only moves it away from
-//! its data, and a ping-pong pair would be torn apart. So it is taken last, and only if the victim has
-//! dispatched nothing for a few microseconds (Go sleeps 3 µs there): then its goroutine computes on, and
-//! would strand it.
+//! What a victim is about to run is taken last: its `next`, and the only goroutine of its ring. Taking that too early
+//! moves it away from its data, tears a ping-pong pair apart, and makes who spawns one goroutine and waits for it
+//! chase it from core to core. So a thief takes it only if the victim has dispatched nothing for some microseconds
+//! (Go sleeps 3 µs before it takes `runnext`): then the victim computes on, and would strand it.
 
 use std::hint;
 use std::ptr::NonNull;
@@ -15,10 +15,13 @@ use crate::p::P;
 use crate::queue::local::Batch;
 use crate::sync::plain::Ordering;
 
-/// Pauses during which a victim must not have dispatched: 3 to 5 µs, fifty times a channel operation.
-const NEXT_PATIENCE: u32 = 128;
+/// Pauses during which a victim must not have dispatched: about 10 µs, a hundred times a spawn and a join. While a thief
+/// waits here it counts as searching, so nobody is woken in vain meanwhile; much less, and a loop that spawns one
+/// goroutine at a time pays for a futex wake every few turns. Five times as much would break the promise that a
+/// goroutine beside a long computation starts within 50 µs.
+const PATIENCE: u32 = 384;
 
-/// Tries every other P once, then their `next`s. On g0; joins the search, unless enough search already.
+/// Tries the backlog of every other P once, then what they are about to run. On g0; joins the search, unless enough search already.
 pub(crate) fn steal(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let sched = m.sched;
     let procs = sched.procs();
@@ -34,21 +37,30 @@ pub(crate) fn steal(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let start = m.random() as usize % procs;
     let victims =
         || (0..procs).map(|i| sched.proc((start + i) % procs)).filter(|v| v.index != p.index);
-    victims().find_map(|v| rob(m, p, v)).or_else(|| victims().find_map(|v| take_stranded(p, v)))
+    victims().find_map(|v| rob(m, p, v)).or_else(|| victims().find_map(|v| take_stranded(m, p, v)))
 }
 
-/// Half of `victim`'s ring, or what its due timers make ready.
+/// Half of `victim`'s ring, if that is a backlog, or what its due timers make ready.
 fn rob(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
+    if victim.ring.len() > 1 {
+        return take_half(m, p, victim);
+    }
+    find::run_timers(m, p, victim);
+    p.take_next().or_else(|| p.pop())
+}
+
+/// Half of `victim`'s ring.
+fn take_half(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
     let mut batch = Batch::new();
-    if victim.ring.is_empty() || victim.ring.steal_half(&mut batch) == 0 {
-        find::run_timers(m, p, victim);
-        return p.take_next().or_else(|| p.pop());
+    if victim.ring.steal_half(&mut batch) == 0 {
+        return None;
     }
     let mut loot = batch.drain();
-    let first = loot.next();
+    let first = loot.next().and_then(|g| g.item());
     let mut n = 1;
-    for g in loot {
-        m.sched.push_local(p, g);
+    for tagged in loot {
+        let Some(g) = tagged.item() else { continue };
+        m.sched.push_as(p, g, tagged.is_fresh());
         n += 1;
     }
     p.counters.steals.bump();
@@ -56,21 +68,34 @@ fn rob(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
     first
 }
 
-/// `victim`'s `next`, if it has been waiting for a goroutine that computes.
-fn take_stranded(p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
-    // Relaxed: compared only; `take_next` synchronises.
-    let next = victim.next.load(Ordering::Relaxed);
-    if next.is_null() {
+/// What `victim` is about to run, if that has been waiting for a goroutine that computes.
+fn take_stranded(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
+    let before = About::to_run(victim)?;
+    // Without looking: each look takes a cache line away from the victim, which writes it at every switch.
+    (0..PATIENCE).for_each(|_| hint::spin_loop());
+    if About::to_run(victim)? != before {
         return None;
     }
-    let before = victim.counters.switches.get();
-    (0..NEXT_PATIENCE).for_each(|_| hint::spin_loop());
-    // Relaxed: as above.
-    if victim.counters.switches.get() != before || victim.next.load(Ordering::Relaxed) != next {
-        return None;
-    }
-    let g = victim.take_next()?;
+    let Some(g) = victim.take_next() else { return take_half(m, p, victim) };
     p.counters.steals.bump();
     p.counters.stolen.bump();
     Some(g)
+}
+
+/// What a P is about to run, as far as others see it.
+#[derive(PartialEq, Eq)]
+struct About {
+    next: *mut G,
+    in_ring: bool,
+    switches: u64,
+}
+
+impl About {
+    fn to_run(victim: &P) -> Option<About> {
+        // Relaxed: compared only; taking it synchronises.
+        let next = victim.next.load(Ordering::Relaxed);
+        let in_ring = !victim.ring.is_empty();
+        let switches = victim.counters.switches.get();
+        (in_ring || !next.is_null()).then_some(About { next, in_ring, switches })
+    }
 }

@@ -1,20 +1,22 @@
-//! A task: the G, its closure and its result in one allocation, and the handle to it.
+//! A task: the G, its closure and its result in one slot, and the handle to it.
 //!
 //! ```text
 //!   Task<F, T>  ┌──────────┬───────────────────────────────────────────┐
-//!               │ G header │ stage: closure ─run─▶ result ─join─▶ taken│   rounded up to a size class
+//!               │ G header │ stage: closure ─run─▶ result ─join─▶ taken│   a slot of slots.rs
 //!               └──────────┴───────────────────────────────────────────┘
 //! ```
 //!
-//! Two references: the scheduler's, until the goroutine has ended, and the handle's. The last one retires
-//! the memory; a P keeps some of it for its next spawns. Memory is allocated and freed by goroutines'
-//! own calls only, outside critical sections.
+//! Spawning allocates nothing but this slot. A closure or result that is too large for one, or aligned to more than a
+//! cache line, is boxed. Whoever comes second, the end of the goroutine or the handle, owns what is left ([`join`]).
+//! User code (destructors) runs outside critical sections only.
+//!
+//! [`join`]: crate::join
 
-use std::alloc::{self, Layout};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::ops::DerefMut;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -23,135 +25,66 @@ use gmp_context::Stack;
 
 use crate::critical::critical;
 use crate::g::{G, GoId, Origin, Vtable};
-use crate::join::{Finish, Wait};
+use crate::join::{Detach, Finish, Wait};
 use crate::m::M;
 use crate::park;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::Ordering;
+use crate::slots;
 use crate::wait::{WaitReason, Waiter};
 
-/// The allocation. The header comes first, so a pointer to the task is a pointer to its G.
+/// The content of a slot. The header comes first, so a pointer to the task is a pointer to its G.
 #[repr(C)]
-struct Task<F, T> {
+struct Task<S> {
     g: G,
-    stage: UnsafeCell<Stage<F, T>>,
+    stage: UnsafeCell<S>,
 }
 
-/// Where the task is in its life. Touched by the goroutine until it is done, then by the joiner, then by
-/// whoever retires it; the join word and the reference count order these.
+/// Where the task is in its life. Touched by the goroutine until it is done, then by whoever owns it; the join word
+/// orders the two.
 enum Stage<F, T> {
     Closure(F),
     Result(thread::Result<T>),
     Empty,
 }
 
-/// Sizes come in steps of this, so that a few free lists serve every closure.
-const CLASS: usize = 64;
-/// Larger tasks are not cached.
-const CLASSES: usize = 16;
-/// Tasks of one class that a P keeps.
-const KEPT: usize = 128;
+/// A stage that lies in the slot itself.
+struct Inline<S>(S);
 
-/// Free tasks of a P, by size.
-pub(crate) struct Cache {
-    classes: [Cell<(*mut Free, usize)>; CLASSES],
-    /// Sizes without a class, waiting to be freed.
-    large: Cell<*mut Free>,
-    /// Some class holds more than it should keep.
-    excess: Cell<bool>,
-}
+impl<S> std::ops::Deref for Inline<S> {
+    type Target = S;
 
-/// What free memory begins with.
-struct Free {
-    next: *mut Free,
-    size: usize,
-}
-
-impl Cache {
-    /// Nothing kept.
-    pub(crate) const fn new() -> Cache {
-        let classes = [const { Cell::new((ptr::null_mut(), 0)) }; CLASSES];
-        Cache { classes, large: Cell::new(ptr::null_mut()), excess: Cell::new(false) }
-    }
-
-    /// Free memory of this size. Owner of the P only.
-    pub(crate) fn take(&self, size: usize) -> Option<NonNull<u8>> {
-        let cell = self.classes.get(size / CLASS)?;
-        let (head, n) = cell.get();
-        let first = NonNull::new(head)?;
-        // SAFETY: free memory of this class begins with its link.
-        cell.set((unsafe { first.as_ref() }.next, n - 1));
-        Some(first.cast())
-    }
-
-    /// Keeps memory; what is too much is freed by the next [`trim`]. Owner of the P only.
-    fn put(&self, memory: NonNull<u8>, size: usize) {
-        let place = memory.cast::<Free>();
-        let next = match self.classes.get(size / CLASS) {
-            Some(cell) => {
-                let (head, n) = cell.replace((place.as_ptr(), cell.get().1 + 1));
-                self.excess.set(self.excess.get() || n >= KEPT);
-                head
-            }
-            None => {
-                self.excess.set(true);
-                self.large.replace(place.as_ptr())
-            }
-        };
-        // SAFETY: free memory, larger than this and aligned to a G.
-        unsafe { place.write(Free { next, size }) };
-    }
-
-    /// Memory that is to be freed, a piece at a time.
-    fn excess(&self) -> Option<(NonNull<u8>, usize)> {
-        if !self.excess.get() {
-            return None;
-        }
-        if let Some(first) = NonNull::new(self.large.get()) {
-            // SAFETY: free memory begins with its link.
-            let free = unsafe { first.as_ref() };
-            self.large.set(free.next);
-            return Some((first.cast(), free.size));
-        }
-        let over = self.classes.iter().enumerate().find(|(_, c)| c.get().1 > KEPT / 2);
-        match over {
-            Some((class, _)) => self.take(class * CLASS).map(|m| (m, class * CLASS)),
-            None => {
-                self.excess.set(false);
-                None
-            }
-        }
+    fn deref(&self) -> &S {
+        &self.0
     }
 }
 
-/// Frees what the P of the caller keeps too much of. Not in critical sections.
-fn trim() {
-    loop {
-        let section = critical();
-        let Some((memory, size)) = section.m().and_then(M::p).and_then(|p| p.dead.excess()) else {
-            return;
-        };
-        drop(section);
-        // SAFETY: allocated with this layout; taken out of the cache, so nobody else has it.
-        unsafe { alloc::dealloc(memory.as_ptr(), layout(size)) };
+impl<S> DerefMut for Inline<S> {
+    fn deref_mut(&mut self) -> &mut S {
+        &mut self.0
     }
 }
 
-impl<F, T> Task<F, T>
+/// Whether a task with this stage inside fits a slot.
+const fn fits<S>() -> bool {
+    size_of::<Task<Inline<S>>>() <= slots::LARGEST && align_of::<S>() <= align_of::<G>()
+}
+
+impl<S, F, T> Task<S>
 where
+    S: DerefMut<Target = Stage<F, T>>,
     F: FnOnce() -> T,
 {
     const VTABLE: Vtable = Vtable {
         run: Self::run,
         take_result: Self::take_result,
         drop_content: Self::drop_content,
-        size: size_of::<Self>().next_multiple_of(CLASS),
+        size: size_of::<Self>().next_multiple_of(slots::STEP),
     };
 
     /// # Safety
     ///
-    /// `g` heads a live `Task<F, T>`; see the stage for whose turn it is.
-    unsafe fn stage<'a>(g: NonNull<G>) -> &'a mut Stage<F, T> {
+    /// `g` heads a live `Task<S>`; see the stage for whose turn it is.
+    unsafe fn stage<'a>(g: NonNull<G>) -> &'a mut S {
         // SAFETY: header first (`repr(C)`): the G is the beginning of a live task.
         let stage = unsafe { &raw const (*g.cast::<Self>().as_ptr()).stage };
         // SAFETY: the caller's turn.
@@ -161,25 +94,28 @@ where
     unsafe fn run(g: NonNull<G>) {
         // SAFETY: the goroutine's turn, on its own stack.
         let stage = unsafe { Self::stage(g) };
-        let Stage::Closure(f) = std::mem::replace(stage, Stage::Empty) else { return };
+        let Stage::Closure(f) = std::mem::replace(&mut **stage, Stage::Empty) else { return };
         let result = panic::catch_unwind(AssertUnwindSafe(f));
         // SAFETY: still the goroutine's turn.
-        *unsafe { Self::stage(g) } = Stage::Result(result);
+        **unsafe { Self::stage(g) } = Stage::Result(result);
     }
 
     unsafe fn take_result(g: NonNull<G>, to: *mut ()) {
-        // SAFETY: done, so it is the joiner's turn.
+        // SAFETY: done, so it is the handle's turn.
         let stage = unsafe { Self::stage(g) };
-        let Stage::Result(result) = std::mem::replace(stage, Stage::Empty) else { return };
+        let Stage::Result(result) = std::mem::replace(&mut **stage, Stage::Empty) else { return };
         // SAFETY: the handle passes room for exactly this type.
         unsafe { to.cast::<Option<thread::Result<T>>>().write(Some(result)) };
+        // SAFETY: the last use of the stage; a box goes, with nothing in it.
+        unsafe { ptr::drop_in_place(Self::stage(g)) };
     }
 
     unsafe fn drop_content(g: NonNull<G>) {
-        // SAFETY: the last reference is gone, so nobody else has a turn.
-        let stage = std::mem::replace(unsafe { Self::stage(g) }, Stage::Empty);
+        // SAFETY: the task is the caller's.
+        let stage: *mut S = unsafe { Self::stage(g) };
         // A panicking destructor of a result nobody asked for: std's handles abort; here it is dropped.
-        let _ = panic::catch_unwind(AssertUnwindSafe(move || drop(stage)));
+        // SAFETY: dropped once: afterwards the slot is free.
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(stage) }));
     }
 }
 
@@ -211,136 +147,159 @@ impl Unstarted {
     pub(crate) unsafe fn new<F, T>(
         sched: &'static Scheduler,
         options: Options,
+        with_handle: bool,
         spawned_at: &'static Location<'static>,
         f: F,
     ) -> io::Result<Unstarted>
     where
         F: FnOnce() -> T,
     {
-        let stack_size = match options.stack_size {
-            None => sched.config.stack_size,
+        if const { fits::<Stage<F, T>>() } {
+            let stage = Inline(Stage::Closure(f));
+            // SAFETY: passed on.
+            unsafe { Unstarted::with_stage(sched, options, with_handle, spawned_at, stage) }
+        } else {
+            let stage = Box::new(Stage::Closure(f));
+            // SAFETY: passed on.
+            unsafe { Unstarted::with_stage(sched, options, with_handle, spawned_at, stage) }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for `new`.
+    unsafe fn with_stage<S, F, T>(
+        sched: &'static Scheduler,
+        options: Options,
+        with_handle: bool,
+        spawned_at: &'static Location<'static>,
+        stage: S,
+    ) -> io::Result<Unstarted>
+    where
+        S: DerefMut<Target = Stage<F, T>>,
+        F: FnOnce() -> T,
+    {
+        let class = match options.stack_size {
+            None => sched.stack_class,
             Some(size) => crate::scheduler::class_of(size)?,
         };
-        let vtable: &'static Vtable = const { &Task::<F, T>::VTABLE };
-        let (memory, id, parent) = sched.reserve_task(stack_size, vtable.size)?;
-        let mut g = G::new(vtable, sched, id, &Origin { parent, spawned_at, stack_size });
+        let vtable: &'static Vtable = const { &Task::<S>::VTABLE };
+        let (slot, id, parent) = sched.reserve_task(class, vtable.size)?;
+        let origin = Origin { id, parent, spawned_at, stack_class: class, with_handle };
+        let mut g = G::new(vtable, sched, &origin);
         g.name = options.name.map(String::into_boxed_str);
-        let task = Task { g, stage: UnsafeCell::new(Stage::<F, T>::Closure(f)) };
-        // SAFETY: at least `size_of::<Task>()` bytes, aligned, nobody else's.
-        unsafe { memory.cast::<Task<F, T>>().write(task) };
-        Ok(Unstarted { g: memory.cast() })
+        // SAFETY: at least `size_of::<Task<S>>()` bytes, aligned to a cache line, nobody else's.
+        unsafe { slot.cast::<Task<S>>().write(Task { g, stage: UnsafeCell::new(stage) }) };
+        Ok(Unstarted { g: slot.cast() })
     }
 
     /// Throws it away, with its closure, and its reservation.
     pub(crate) fn discard(self) {
-        // SAFETY: in no queue: this is the only party.
+        // SAFETY: in no queue, and it has no handle: this is the only party.
         let header = unsafe { self.g.as_ref() };
-        header.sched.return_credit(header.stack_size);
-        // SAFETY: both references go.
-        unsafe { retire(self.g) };
+        header.sched.return_credit(header.stack_class());
+        // SAFETY: the task is ours.
+        unsafe { drop_content(self.g) };
+        // SAFETY: its content is gone.
+        unsafe { free(self.g) };
     }
 }
 
-/// Fresh memory for a task. Not in critical sections.
-pub(crate) fn allocate_fresh(size: usize) -> NonNull<u8> {
-    let layout = layout(size);
-    // SAFETY: the size is not zero: it holds a G.
-    let memory = unsafe { alloc::alloc(layout) };
-    NonNull::new(memory).unwrap_or_else(|| alloc::handle_alloc_error(layout))
-}
-
-fn layout(size: usize) -> Layout {
-    // SAFETY: the alignment is a power of two; sizes are those of existing types, rounded up by 63 at most.
-    unsafe { Layout::from_size_align_unchecked(size, align_of::<G>()) }
-}
-
-/// Drops what is left in a task, but its memory. Not in critical sections.
+/// Drops what is left in a task that has not been taken by a join. Not in critical sections.
 ///
 /// # Safety
 ///
-/// The last reference is gone.
+/// The task is the caller's.
 unsafe fn drop_content(g: NonNull<G>) {
-    // SAFETY: its memory is alive.
+    // SAFETY: alive until it is freed.
     let drop_content = unsafe { g.as_ref() }.vtable.drop_content;
     // SAFETY: nobody else has a turn.
     unsafe { drop_content(g) };
-    // SAFETY: as above.
-    drop(unsafe { (*g.as_ptr()).name.take() });
 }
 
-/// Drops what is left in a task and gives its memory back. Not in critical sections.
+/// Gives the slot of a task back. Not in critical sections: the name is freed.
 ///
 /// # Safety
 ///
-/// The last reference is gone.
-unsafe fn retire(g: NonNull<G>) {
-    // SAFETY: alive until given back below.
+/// The task is the caller's, and its content dropped or taken.
+unsafe fn free(g: NonNull<G>) {
+    // SAFETY: the task is the caller's.
+    drop(unsafe { (*g.as_ptr()).name.take() });
+    // SAFETY: alive until it is put away below.
     let size = unsafe { g.as_ref() }.vtable.size;
-    // SAFETY: contract.
-    unsafe { drop_content(g) };
     let section = critical();
-    let cached = section.m().and_then(M::p).map(|p| p.dead.put(g.cast(), size));
-    drop(section);
-    match cached {
-        Some(()) => trim(),
-        // SAFETY: allocated with this layout, content dropped.
-        None => unsafe { alloc::dealloc(g.as_ptr().cast(), layout(size)) },
+    match section.m().and_then(M::p) {
+        Some(p) => p.slots.put(g.cast(), size),
+        None => slots::put_shared(g.cast(), size),
     }
 }
 
-/// A goroutine has run to its end, on its own stack: wakes who joins it and lets go of it. Returns, in a
-/// critical section, the M it ended on and the stack, which the caller still runs on.
+/// A goroutine has run to its end, on its own stack: lets go of its task. Returns, in a critical section, the M it
+/// ended on and the stack, which the caller still runs on.
 ///
-/// Until the last line `g` is what this M runs, so its memory must stay: it may be stopped and resumed
-/// through it. So the reference is dropped in the critical section in which the M forgets it; if it was
-/// the last, the content is dropped outside, where user code may run, while the memory is still ours.
+/// While `g` is what this M runs it may be stopped, and is resumed through its header; so its task must not be
+/// anybody else's before the section is open in which the M forgets it. What nobody wants is dropped before that,
+/// where user code may run.
 ///
 /// # Safety
 ///
 /// Called once by the stack's loop after `run`, outside critical sections.
 pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
-    // SAFETY: alive: the scheduler's reference.
+    // SAFETY: alive: it has not let go of its task.
     let header = unsafe { g.as_ref() };
-    trim();
-    if let Finish::Ready(waiter) = header.join.finish() {
-        // SAFETY: registered by `JoinHandle::join`.
-        let waiter = unsafe { waiter_of(waiter) };
-        // SAFETY: taken out once, here.
-        unsafe { waiter.ready() };
+    let mut dropped = header.join.is_detached();
+    if dropped {
+        // SAFETY: there is no handle any more.
+        unsafe { drop_task(g) };
     }
     let mut m = open_section();
     let Some(stack) = header.stack.take() else {
         crate::fatal::abort("a goroutine ended without a stack")
     };
-    // AcqRel: pairs with the other party's decrement; the last one sees what the other did.
-    let last = header.refs.fetch_sub(1, Ordering::AcqRel) == 1;
-    let (stack, size) = if last {
-        header.stack.set(Some(stack));
-        m.leave_critical();
-        // SAFETY: the last reference is gone; the memory is still this goroutine's.
-        unsafe { drop_content(g) };
-        m = open_section();
-        let Some(stack) = header.stack.take() else {
-            crate::fatal::abort("a goroutine lost its stack")
-        };
-        (stack, Some(header.vtable.size))
-    } else {
-        (stack, None)
+    let size = header.vtable.size;
+    let mine = match header.join.finish() {
+        Finish::Left => false,
+        Finish::Ready(waiter) => {
+            // SAFETY: registered by `JoinHandle::join`.
+            let waiter = unsafe { waiter_of(waiter) };
+            // SAFETY: taken out once, here.
+            unsafe { waiter.ready() };
+            false
+        }
+        Finish::Mine => true,
     };
-    if header.locks.get() != 0 {
-        // Its guard was forgotten.
-        m.locked.set(false);
+    if mine && !dropped {
+        // The handle was dropped a moment ago.
+        m.leave_critical();
+        // SAFETY: the task is ours now, and its memory with it.
+        unsafe { drop_task(g) };
+        dropped = true;
+        m = open_section();
     }
+    // Also if the guard was forgotten.
+    m.locked.set(false);
     m.set_g(None);
     let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
     p.counters.finished.bump();
     if stack.size() == m.sched.config.stack_size {
         m.sched.add_credit(p);
     }
-    if let Some(size) = size {
-        p.dead.put(g.cast(), size);
+    if dropped {
+        p.slots.put(g.cast(), size);
     }
     (m, stack)
+}
+
+/// Drops what is left in a task that nobody will join. Not in critical sections.
+///
+/// # Safety
+///
+/// The task is the caller's.
+unsafe fn drop_task(g: NonNull<G>) {
+    // SAFETY: contract.
+    unsafe { drop_content(g) };
+    // SAFETY: contract.
+    drop(unsafe { (*g.as_ptr()).name.take() });
 }
 
 /// Opens a critical section that outlives this call.
@@ -413,7 +372,7 @@ where
 {
     let sched = Scheduler::current();
     // SAFETY: contract.
-    let unstarted = unsafe { Unstarted::new(sched, options, Location::caller(), f)? };
+    let unstarted = unsafe { Unstarted::new(sched, options, true, Location::caller(), f)? };
     let g = unstarted.g;
     sched.launch(g);
     Ok(JoinHandle { g, _result: PhantomData })
@@ -421,8 +380,7 @@ where
 
 impl<T> JoinHandle<T> {
     fn header(&self) -> &G {
-        // SAFETY: the handle's reference keeps it alive.
-        unsafe { self.g.as_ref() }
+        header_of(&self.g)
     }
 
     /// The goroutine's number.
@@ -456,20 +414,31 @@ impl<T> JoinHandle<T> {
             // SAFETY: the caller's waiter; `finish` takes it out and readies it, or the commit does.
             unsafe { park::park(waiter, WaitReason::Join, commit) };
         }
+        let g = self.g;
+        // From here on the task is ours; the handle must not give it up again.
+        std::mem::forget(self);
         let mut result: Option<thread::Result<T>> = None;
-        // SAFETY: done, so it is the joiner's turn; `result` has the type that the vtable writes.
-        unsafe { (header.vtable.take_result)(self.g, (&raw mut result).cast()) };
+        // SAFETY: done, so it is the handle's turn; `result` has the type that the vtable writes.
+        unsafe { (header_of(&g).vtable.take_result)(g, (&raw mut result).cast()) };
+        // SAFETY: the task is ours, and its content taken.
+        unsafe { free(g) };
         result.unwrap_or_else(|| crate::fatal::abort("a goroutine's result was taken twice"))
     }
 }
 
+/// The header of a task that the caller has a right to.
+fn header_of(g: &NonNull<G>) -> &G {
+    // SAFETY: alive: the caller is its handle.
+    unsafe { g.as_ref() }
+}
+
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        // SAFETY: alive: this handle's reference.
-        // AcqRel: pairs with `finish`; the last one sees what the other did.
-        if unsafe { self.g.as_ref() }.refs.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // SAFETY: that was the last.
-            unsafe { retire(self.g) };
+        if self.header().join.detach() == Detach::Mine {
+            // SAFETY: the goroutine has ended, and this handle will not take its result.
+            unsafe { drop_content(self.g) };
+            // SAFETY: as above.
+            unsafe { free(self.g) };
         }
     }
 }

@@ -1,25 +1,32 @@
-//! Timers: a heap per P, and nodes that outlive every reference to them.
+//! Timers: a heap per P, and nodes that know their place in it.
 //!
-//! A waiter with a deadline puts an entry into the heap of the P it runs on; when it is due, whoever
-//! looks (the owner, a thief, the monitor) fires it. Cancelling leaves the entry behind, to be thrown away
-//! when it comes up or when such leftovers are a quarter of the heap (Go's figure). That is safe because
-//! an entry names a node that is never freed, and the generation of the use it belongs to:
+//! A waiter with a deadline puts a node into the heap of the P it runs on; when it is due, whoever looks (the owner, a
+//! thief, the monitor) fires it. Cancelling takes it out of the heap at once, so nothing is left behind that somebody
+//! would have to sweep: a sweep of a million leftovers, as in Go, holds the lock for milliseconds. Nodes are
+//! never freed, and each use of one has a number of its own, so an owner that comes too late finds that out:
 //!
 //! ```text
 //!   node.state   63 .......... 2  1 0
-//!               ┌───────────────┬─────┐   IDLE ─arm─▶ ARMED ─fire─▶ FIRING ─▶ IDLE, generation + 1
-//!               │  generation   │phase│                └────cancel────────────▲
+//!               ┌───────────────┬─────┐   IDLE ─arm─▶ ARMED ─fire─▶ FIRING ─▶ IDLE, use + 1
+//!               │      use      │phase│                └────cancel────────────▲
 //!               └───────────────┴─────┘
 //! ```
 //!
-//! - **T1** the owner writes `fire` and `context`, then ARMED (Release), then the entry.
-//! - **T2** firing claims ARMED → FIRING for the entry's generation (Acquire), calls, then IDLE (Release).
-//! - **T3** cancelling claims ARMED → IDLE; if it finds FIRING it waits for the end of the call, so that
-//!   afterwards nothing of the runtime refers to the context, which is on the waiter's stack.
+//! - **T1** the owner takes a free node, writes `fire` and `context`, then ARMED (Release), then puts it into the heap;
+//!   all of it under the heap's lock.
+//! - **T2** firing takes due nodes out of the heap, lets go of the lock, claims ARMED → FIRING for the use that it saw
+//!   (Acquire), calls, then IDLE (Release), and gives the node back.
+//! - **T3** cancelling claims ARMED → IDLE, takes the node out of the heap if it is still there, and gives it
+//!   back. If it finds FIRING it waits for the end of the call, so that afterwards nothing of the
+//!   runtime refers to the context, which is on the waiter's stack.
+//!
+//! So whoever wins the claim gives the node back, and a node's place is touched under the lock only.
 
 use std::cell::Cell;
 use std::hint;
 use std::ptr::{self, NonNull};
+
+use gmp_context::prefetch;
 
 use crate::arena::{self, MapVec};
 use crate::clock::NEVER;
@@ -32,21 +39,26 @@ const IDLE: u64 = 0;
 const ARMED: u64 = 1;
 const FIRING: u64 = 2;
 
+/// The place of a node that is in no heap.
+const NOWHERE: usize = usize::MAX;
+
 /// Called when a timer is due: decides, in a critical section, whether a waiter is to be readied.
 pub(crate) type Fire = unsafe fn(*const ()) -> Option<Waiter>;
 
-/// One timer, in use or not. Never freed.
+/// One timer, in use or not. Never freed; always of the same heap.
 #[derive(Debug)]
 pub(crate) struct Node {
     state: AtomicU64,
     fire: Cell<Fire>,
     context: Cell<*const ()>,
-    /// Next free one; guarded by the lock of the free list.
+    /// Where it is in the heap; while it is free, unused. Guarded by the heap's lock.
+    place: Cell<usize>,
+    /// Next free one. Guarded by the heap's lock.
     link: Cell<*const Node>,
 }
 
-// SAFETY: the cells are written while IDLE by the one who took the node, read while FIRING by the one who
-// claimed it; the state word orders the two (T1, T2).
+// SAFETY: `fire` and `context` are written while IDLE by the one who took the node, read while FIRING by the one who
+// claimed it; the state word orders the two (T1, T2). `place` and `link` are guarded by the heap's lock.
 unsafe impl Sync for Node {}
 
 /// A timer that was armed: what cancelling needs.
@@ -55,45 +67,49 @@ pub(crate) struct Armed {
     node: &'static Node,
     /// The state word while armed.
     armed: u64,
-    /// The heap it went into, told about leftovers.
     home: &'static Timers,
 }
 
-/// An entry: due when, which node, in which use.
+/// An entry: due when, which node.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
+struct Entry {
     when: u64,
     node: &'static Node,
-    armed: u64,
 }
 
 /// The timers of one P.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    heap: Lock<MapVec<Entry>>,
+    heap: Lock<Heap>,
     /// When the first entry is due; NEVER without one. Written under the lock.
     earliest: AtomicU64,
-    /// Cancelled entries still in the heap, roughly.
-    leftovers: AtomicU64,
 }
 
-/// The heap of a P, locked, with room: what an entry is put into.
-pub(crate) type Locked<'a> = LockGuard<'a, MapVec<Entry>>;
+/// What the lock guards.
+#[derive(Debug)]
+pub(crate) struct Heap {
+    entries: MapVec<Entry>,
+    /// Nodes nobody uses, linked through themselves.
+    free: *const Node,
+}
 
-/// Entries fired per look at the heap: bounds the time its lock is held, and the array below.
+// SAFETY: nodes are never freed, and only touched as their doc says.
+unsafe impl Send for Heap {}
+
+/// The heap of a P, locked, after something was put in.
+pub(crate) type Locked<'a> = LockGuard<'a, Heap>;
+
+/// Timers fired per look at the heap: bounds the time its lock is held, and the array below.
 const BATCH: usize = 32;
 
-/// A 4-ary heap: half the levels of a binary one, and the four children share cache lines (Go's choice).
+/// A 4-ary heap: half the levels of a binary one, and the four children share a cache line (Go's choice).
 const ARITY: usize = 4;
 
 impl Timers {
     /// No timers.
     pub(crate) fn new() -> Timers {
-        Timers {
-            heap: Lock::new(MapVec::new()),
-            earliest: AtomicU64::new(NEVER),
-            leftovers: AtomicU64::new(0),
-        }
+        let heap = Heap { entries: MapVec::new(), free: ptr::null() };
+        Timers { heap: Lock::new(heap), earliest: AtomicU64::new(NEVER) }
     }
 
     /// When the first is due, as far as is known without the lock.
@@ -103,7 +119,7 @@ impl Timers {
         self.earliest.load(Ordering::Acquire)
     }
 
-    /// Arms a node for `when` and returns with the heap still locked: it cannot fire before the caller
+    /// Arms a node for `when` and returns with the heap still locked (T1): it cannot fire before the caller
     /// drops the guard (from the successor's stack, when the caller is wholly saved). `context` must stay
     /// valid until the timer has fired or been cancelled.
     pub(crate) fn arm(
@@ -112,134 +128,112 @@ impl Timers {
         fire: Fire,
         context: *const (),
     ) -> (Armed, Locked<'static>) {
-        let node = Node::take();
+        let mut heap = self.heap.lock();
+        let node = heap.take_node();
         node.fire.set(fire);
         node.context.set(context);
         // Relaxed: the node is the caller's alone while IDLE.
         let armed = node.state.load(Ordering::Relaxed) & !PHASE | ARMED;
         // Release: pairs with Acquire in `Node::claim` (T1); publishes the two cells.
         node.state.store(armed, Ordering::Release);
-        let mut heap = self.heap.lock();
-        let end = heap.len();
-        heap.push(Entry { when, node, armed });
-        sift_up(&mut heap, end);
-        self.publish(&heap);
+        if heap.insert(Entry { when, node }) == 0 {
+            self.publish(&heap);
+        }
         (Armed { node, armed, home: self }, heap)
     }
 
-    fn publish(&self, heap: &MapVec<Entry>) {
+    fn publish(&self, heap: &Heap) {
         // Release: pairs with Acquire in `earliest`.
-        self.earliest.store(heap.first().map_or(NEVER, |e| e.when), Ordering::Release);
+        self.earliest.store(heap.entries.first().map_or(NEVER, |e| e.when), Ordering::Release);
     }
 
-    /// Fires what is due at `now` and passes the waiters on. Any thread, in a critical section. Returns how
+    /// Fires what is due at `now` and passes the waiters on (T2). Any thread, in a critical section. Returns how
     /// many fired.
     pub(crate) fn run_due(&self, now: u64, ready: &mut dyn FnMut(Waiter)) -> usize {
         let mut fired = 0;
         while self.earliest() <= now {
-            let mut due: [Option<Entry>; BATCH] = [None; BATCH];
+            let mut due: [Option<Due>; BATCH] = [const { None }; BATCH];
             let mut heap = self.heap.lock();
             for slot in &mut due {
-                match heap.first() {
-                    Some(e) if e.when <= now => *slot = pop(&mut heap),
+                match heap.entries.first() {
+                    Some(e) if e.when <= now => *slot = heap.remove(0).map(Due::new),
                     _ => break,
                 }
             }
             self.publish(&heap);
             drop(heap);
-            for entry in due.iter().flatten() {
-                if entry.node.claim(entry.armed) {
-                    entry.node.fire_claimed(ready);
-                    fired += 1;
-                } else {
-                    self.forget_leftover();
+            for slot in &mut due {
+                match slot {
+                    Some(due) if due.node.claim(due.state) => {
+                        due.node.fire_claimed(ready);
+                        fired += 1;
+                    }
+                    // Cancelled meanwhile: the node is the canceller's.
+                    _ => *slot = None,
                 }
             }
+            let mut heap = self.heap.lock();
+            due.iter().flatten().for_each(|due| heap.give_node(due.node));
         }
         fired
-    }
-
-    fn forget_leftover(&self) {
-        // Relaxed: a heuristic count; wrapping below zero is avoided by the comparison in `cancelled`.
-        let n = self.leftovers.load(Ordering::Relaxed);
-        // Relaxed: as above.
-        self.leftovers.store(n.saturating_sub(1), Ordering::Relaxed);
-    }
-
-    /// Notes a cancelled entry, and sweeps when a quarter of the heap is such.
-    fn cancelled(&self) {
-        // Relaxed: a heuristic count.
-        if self.leftovers.fetch_add(1, Ordering::Relaxed) < 64 {
-            return;
-        }
-        let Some(mut heap) = self.heap.try_lock() else { return };
-        // Relaxed: as above.
-        if self.leftovers.load(Ordering::Relaxed) < heap.len() as u64 / 4 {
-            return;
-        }
-        let mut kept = 0;
-        for i in 0..heap.len() {
-            // Relaxed: an entry whose use is over stays over; one that is armed right now is kept.
-            if heap[i].node.state.load(Ordering::Relaxed) == heap[i].armed {
-                heap[kept] = heap[i];
-                kept += 1;
-            }
-        }
-        while heap.len() > kept {
-            heap.pop();
-        }
-        for i in (0..kept.div_ceil(ARITY)).rev() {
-            sift_down(&mut heap, i);
-        }
-        self.leftovers.store(0, Ordering::Relaxed); // Relaxed: as above.
-        self.publish(&heap);
     }
 }
 
 impl Armed {
-    /// Cancels; true when it will not fire, false when it has. Afterwards nobody refers to the context.
+    /// Cancels; true when it will not fire, false when it has. Afterwards nobody refers to the context (T3).
     /// Waits for a call of `fire` that goes on on another thread.
     pub(crate) fn cancel(self) -> bool {
-        let next = (self.armed & !PHASE).wrapping_add(PHASE + 1) | IDLE;
+        let Armed { node, armed, home } = self;
+        let next = (armed & !PHASE).wrapping_add(PHASE + 1) | IDLE;
         // AcqRel: pairs with `claim` (T3).
-        let won = self
-            .node
-            .state
-            .compare_exchange(self.armed, next, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
+        let won =
+            node.state.compare_exchange(armed, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if won {
-            self.home.cancelled();
+            let mut heap = home.heap.lock();
+            let place = node.place.get();
+            if place != NOWHERE {
+                heap.remove(place);
+                if place == 0 {
+                    home.publish(&heap);
+                }
+            }
+            heap.give_node(node);
         } else {
-            let firing = self.armed & !PHASE | FIRING;
+            let firing = armed & !PHASE | FIRING;
             // Acquire: pairs with Release at the end of `fire_claimed` (T3).
-            while self.node.state.load(Ordering::Acquire) == firing {
+            while node.state.load(Ordering::Acquire) == firing {
                 hint::spin_loop();
             }
         }
         won
     }
+}
 
-    /// Gives the node back for another use. After `cancel`, or when it is known to have fired.
-    pub(crate) fn release(self) {
-        Node::give(self.node);
+/// A node that was due, and which use of it.
+struct Due {
+    node: &'static Node,
+    state: u64,
+}
+
+impl Due {
+    /// Under the lock, so that the node's use cannot change meanwhile.
+    fn new(node: &'static Node) -> Due {
+        // The waiter slept: its stack is in no cache. All of a batch are asked for before the first is used.
+        prefetch(node.context.get().cast());
+        // Relaxed: `claim` decides and synchronises.
+        Due { node, state: node.state.load(Ordering::Relaxed) }
     }
 }
 
-/// Nodes nobody uses, linked through themselves.
-struct FreeNodes(*const Node);
-
-// SAFETY: nodes are never freed and shared freely.
-unsafe impl Send for FreeNodes {}
-
-static FREE: Lock<FreeNodes> = Lock::new(FreeNodes(ptr::null()));
-
 impl Node {
-    /// Claims the use `armed` for firing (T2).
-    fn claim(&self, armed: u64) -> bool {
+    /// Claims the use `seen` for firing (T2), if it was armed then.
+    fn claim(&self, seen: u64) -> bool {
         // Acquire: pairs with Release in `arm` (T1).
-        self.state
-            .compare_exchange(armed, armed & !PHASE | FIRING, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+        seen & PHASE == ARMED
+            && self
+                .state
+                .compare_exchange(seen, seen & !PHASE | FIRING, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Calls what a claimed node is for, ends the use, then readies the waiter.
@@ -255,82 +249,109 @@ impl Node {
             ready(waiter);
         }
     }
+}
 
-    fn take() -> &'static Node {
-        let mut free = FREE.lock();
-        // SAFETY: nodes are never freed.
-        if let Some(node) = unsafe { free.0.as_ref() } {
-            free.0 = node.link.get();
-            return node;
+impl Heap {
+    /// A free node of this heap.
+    fn take_node(&mut self) -> &'static Node {
+        if self.free.is_null() {
+            self.make_nodes();
         }
-        const CHUNK: usize = 1024;
+        // SAFETY: not null (above); nodes are never freed.
+        let node = unsafe { &*self.free };
+        self.free = node.link.get();
+        node
+    }
+
+    fn give_node(&mut self, node: &'static Node) {
+        node.link.set(self.free);
+        self.free = node;
+    }
+
+    #[cold]
+    fn make_nodes(&mut self) {
+        const CHUNK: usize = 256;
         let base: NonNull<Node> = arena::map(CHUNK * size_of::<Node>()).cast();
-        for i in 0..CHUNK {
+        for i in (0..CHUNK).rev() {
             // SAFETY: inside the mapping just made.
             let place = unsafe { base.add(i) };
-            let link = Cell::new(free.0);
             let node = Node {
                 state: AtomicU64::new(IDLE),
                 fire: Cell::new(never_fires),
                 context: Cell::new(ptr::null()),
-                link,
+                place: Cell::new(NOWHERE),
+                link: Cell::new(self.free),
             };
             // SAFETY: in bounds, aligned (page-aligned base), nobody else has it.
             unsafe { place.write(node) };
-            free.0 = place.as_ptr();
+            self.free = place.as_ptr();
         }
-        // SAFETY: just linked, so not null; nodes are never freed.
-        let node = unsafe { &*free.0 };
-        free.0 = node.link.get();
-        node
     }
 
-    fn give(node: &'static Node) {
-        let mut free = FREE.lock();
-        node.link.set(free.0);
-        free.0 = node;
+    /// Puts an entry in; returns its place.
+    fn insert(&mut self, entry: Entry) -> usize {
+        let end = self.entries.len();
+        self.entries.push(entry);
+        self.sift_up(end, entry)
+    }
+
+    /// Takes out what is at `place`.
+    fn remove(&mut self, place: usize) -> Option<&'static Node> {
+        let last = self.entries.pop()?;
+        let removed = match self.entries.get(place) {
+            None => last,
+            Some(&there) => {
+                // The last one fills the gap, and goes up or down from there.
+                if self.sift_up(place, last) == place {
+                    self.sift_down(place, last);
+                }
+                there
+            }
+        };
+        removed.node.place.set(NOWHERE);
+        Some(removed.node)
+    }
+
+    fn put(&mut self, place: usize, entry: Entry) {
+        entry.node.place.set(place);
+        self.entries[place] = entry;
+    }
+
+    /// Puts `entry` at `place` or above, moving parents down; returns where.
+    fn sift_up(&mut self, mut place: usize, entry: Entry) -> usize {
+        while place > 0 {
+            let above = (place - 1) / ARITY;
+            let parent = self.entries[above];
+            if parent.when <= entry.when {
+                break;
+            }
+            self.put(place, parent);
+            place = above;
+        }
+        self.put(place, entry);
+        place
+    }
+
+    /// Puts `entry` at `place` or below, moving children up.
+    fn sift_down(&mut self, mut place: usize, entry: Entry) {
+        loop {
+            let first = place * ARITY + 1;
+            let children = first..(first + ARITY).min(self.entries.len());
+            let Some(least) = children.min_by_key(|&c| self.entries[c].when) else { break };
+            let child = self.entries[least];
+            if child.when >= entry.when {
+                break;
+            }
+            self.put(place, child);
+            place = least;
+        }
+        self.put(place, entry);
     }
 }
 
 /// What an unused node would do.
 unsafe fn never_fires(_: *const ()) -> Option<Waiter> {
     None
-}
-
-fn sift_up(heap: &mut [Entry], mut i: usize) {
-    let entry = heap[i];
-    while i > 0 {
-        let parent = (i - 1) / ARITY;
-        if heap[parent].when <= entry.when {
-            break;
-        }
-        heap[i] = heap[parent];
-        i = parent;
-    }
-    heap[i] = entry;
-}
-
-fn sift_down(heap: &mut [Entry], mut i: usize) {
-    let Some(&entry) = heap.get(i) else { return };
-    loop {
-        let first = i * ARITY + 1;
-        let children = first..(first + ARITY).min(heap.len());
-        let Some(least) = children.min_by_key(|&c| heap[c].when) else { break };
-        if heap[least].when >= entry.when {
-            break;
-        }
-        heap[i] = heap[least];
-        i = least;
-    }
-    heap[i] = entry;
-}
-
-fn pop(heap: &mut MapVec<Entry>) -> Option<Entry> {
-    let last = heap.pop()?;
-    let Some(first) = heap.first_mut() else { return Some(last) };
-    let top = std::mem::replace(first, last);
-    sift_down(heap, 0);
-    Some(top)
 }
 
 #[cfg(all(test, not(loom)))]

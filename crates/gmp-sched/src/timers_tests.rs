@@ -41,7 +41,6 @@ proptest! {
                     let id = n as usize % armed.len();
                     if let Some((when, a)) = armed[id].take() {
                         prop_assert_eq!(a.cancel(), live.remove(&(when, id)));
-                        a.release();
                     }
                 }
                 _ => {
@@ -78,7 +77,6 @@ fn a_cancelled_timer_or_its_firing_wins_never_both() {
             let (a, guard) = timers.arm(1, count, ptr::from_ref(&fired).cast());
             drop(guard);
             cancelled += usize::from(a.cancel());
-            a.release();
         }
         done.store(true, Ordering::Release);
         firing.join().expect("firing thread");
@@ -87,14 +85,19 @@ fn a_cancelled_timer_or_its_firing_wins_never_both() {
 }
 
 #[test]
-fn leftovers_are_swept() {
+fn cancelling_leaves_nothing_behind() {
     let timers = leaked();
     let never = AtomicUsize::new(0);
-    for _ in 0..10_000 {
-        let (a, guard) = timers.arm(NEVER - 1, count, ptr::from_ref(&never).cast());
+    let arm = |when| {
+        let (armed, guard) = timers.arm(when, count, ptr::from_ref(&never).cast());
         drop(guard);
-        assert!(a.cancel());
-        a.release();
+        armed
+    };
+    let all: Vec<Armed> = (0..10_000).map(|i| arm(1_000_000 + i * 7_919 % 10_000)).collect();
+    assert_eq!(timers.earliest(), 1_000_000);
+    // From the middle, so that the last entry goes up as well as down.
+    for armed in all.iter().skip(5_000).chain(&all[..5_000]) {
+        assert!(armed.cancel());
     }
-    assert!(timers.heap.lock().len() < 300, "cancelled entries pile up");
+    assert_eq!((timers.heap.lock().entries.len(), timers.earliest()), (0, NEVER));
 }

@@ -38,15 +38,18 @@ pub(crate) fn after_now(d: Duration) -> Instant {
 /// Waits for at least `d`; at once if that is zero. Parks the goroutine, blocks a plain thread.
 pub fn sleep(d: Duration) {
     if !d.is_zero() {
-        sleep_until(after_now(d));
+        wait_until(after_now(d));
     }
 }
 
 /// Waits until `deadline`, not less; at once if that has passed. Parks the goroutine, blocks a plain thread.
 pub fn sleep_until(deadline: Instant) {
-    if deadline <= now() {
-        return;
+    if deadline > now() {
+        wait_until(deadline);
     }
+}
+
+fn wait_until(deadline: Instant) {
     let claim = Claim::new();
     let waiter = Waiter::current();
     // SAFETY: `waiter` is this caller's; nobody else knows of `claim`, so only the clock ends the wait.

@@ -89,6 +89,13 @@ impl CpuMask {
     }
 }
 
+/// How many CPUs the calling thread may run on; `None` when the kernel has more than a set holds.
+pub(crate) fn usable_cpus() -> Option<usize> {
+    let CpuMask(set) = CpuMask::current()?;
+    // SAFETY: a valid set.
+    usize::try_from(unsafe { libc::CPU_COUNT(&set) }).ok().filter(|&n| n > 0)
+}
+
 /// The calling thread's number.
 pub(crate) fn thread_id() -> i32 {
     // SAFETY: no arguments, no failure.

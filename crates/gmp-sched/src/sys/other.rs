@@ -85,3 +85,8 @@ pub(crate) fn thread_count() -> Option<usize> {
 
 /// Not asked for here.
 pub(crate) fn prompt_scheduling() {}
+
+/// Not known here.
+pub(crate) fn usable_cpus() -> Option<usize> {
+    None
+}
