@@ -39,7 +39,7 @@ fn enter() -> Option<Section> {
     let g = m.g()?;
     let p = m.p()?;
     // SAFETY: the caller's own header.
-    unsafe { g.as_ref() }.set_reason(WaitReason::Blocking);
+    unsafe { g.as_ref() }.waits(WaitReason::Blocking);
     // Relaxed: only the holder of the P writes while B is not set, and that is this M.
     let lease = (p.lease.load(Ordering::Relaxed) | TAKEABLE).wrapping_add(TAKEABLE) | TAKEABLE;
     m.set_p(None);

@@ -91,7 +91,7 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let d = p.dispatches.get();
     p.dispatches.set(d.wrapping_add(1));
     // Relaxed: a request of the monitor, seen soon enough; this M alone clears it.
-    if p.preempt.load(Ordering::Relaxed) {
+    if p.preempt.load(Ordering::Relaxed) && m.sched.may_clear_preempt() {
         // What would have run in the slice that is over goes behind the others.
         if let Some(g) = p.take_next() {
             m.sched.push_local(p, g);

@@ -94,6 +94,12 @@ impl<P> Hold<P> {
         self.critical.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether a section is open, as another thread sees it.
+    pub(crate) fn is_seen_critical(&self) -> bool {
+        // Acquire: pairs with Release in `leave`; what the section did is visible to who finds it closed.
+        self.critical.load(Ordering::Acquire) != 0
+    }
+
     /// E4, in the section that was just entered.
     #[cold]
     pub(crate) fn settle(&self) -> Settled {

@@ -55,6 +55,8 @@ pub(crate) struct M {
     pub(crate) idle_link: Cell<*const M>,
     /// What the kernel calls its thread; 0 before it has begun.
     pub(crate) tid: AtomicI32,
+    /// It waits on g0 for a thaw.
+    frozen: AtomicBool,
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
     pub(crate) waits_for_p: AtomicBool,
     /// A goroutine has locked itself to this thread, which runs nothing else.
@@ -95,6 +97,7 @@ impl M {
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
+            frozen: AtomicBool::new(false),
             waits_for_p: AtomicBool::new(false),
             locked: Cell::new(false),
             turn: Cell::new(0),
@@ -137,6 +140,22 @@ impl M {
             self.deferred.store(true, Ordering::Relaxed);
         }
         critical
+    }
+
+    /// Whether it is in a critical section, as another thread sees it.
+    pub(crate) fn is_critical(&self) -> bool {
+        self.hold.is_seen_critical()
+    }
+
+    /// Whether it waits on g0 for a thaw.
+    pub(crate) fn waits_frozen(&self) -> bool {
+        // Acquire: pairs with Release in `set_waits_frozen`.
+        self.frozen.load(Ordering::Acquire)
+    }
+
+    /// Says so.
+    pub(crate) fn set_waits_frozen(&self, waits: bool) {
+        self.frozen.store(waits, Ordering::Release); // Release: pairs with Acquire in `waits_frozen`.
     }
 
     /// The P it holds. In a critical section; outside of one it may be gone the next moment.

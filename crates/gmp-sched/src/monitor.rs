@@ -74,6 +74,8 @@ impl Monitor {
     }
 
     fn sleep_for_good(&self, sched: &'static Scheduler) {
+        // Whoever idled last may have taken a thread that was just being started for a foreign one.
+        sched.check_deadlock();
         self.asleep.store(true, Ordering::Relaxed); // Relaxed: ordered by the fence.
         // SeqCst fence: pairs with the one in `poke_if_asleep`.
         fence(Ordering::SeqCst);

@@ -87,7 +87,9 @@ fn hand_over(m: &'static M) -> bool {
 
 /// H4.
 pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M) {
-    p.end_slice();
+    if m.sched.may_clear_preempt() {
+        p.end_slice();
+    }
     m.sched.queue_stopped(stopped);
 }
 

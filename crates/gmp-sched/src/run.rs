@@ -9,11 +9,13 @@ use std::ptr::NonNull;
 use gmp_context::{Commit, Context, Stack};
 
 use crate::find::{self, Found};
+use crate::freeze;
 use crate::g::G;
 use crate::m::M;
 use crate::p::P;
 use crate::sync::plain::Ordering;
 use crate::task;
+use crate::wait::WaitReason;
 
 /// Every so many dispatches a P looks beyond its own ring: global queue, timers, descriptors. Go's figure:
 /// prime, so that it does not beat against patterns in the program.
@@ -24,7 +26,10 @@ pub(crate) const CHECK_EVERY: u32 = 61;
 pub(crate) fn schedule(m: &'static M) {
     loop {
         match find::find(m) {
-            Found::Run(g) => execute(m, g),
+            Found::Run(g) => {
+                freeze::check(m);
+                execute(m, g);
+            }
             Found::Stop => return,
         }
     }
@@ -155,7 +160,9 @@ unsafe extern "C" fn goroutine_main(
         let Some(g) = m.g() else { crate::fatal::abort("a stack was entered without a goroutine") };
         m.leave_critical();
         // SAFETY: alive: it has not run.
-        let run = unsafe { g.as_ref() }.vtable.run;
+        let header = unsafe { g.as_ref() };
+        header.set_reason(WaitReason::None);
+        let run = header.vtable.run;
         // SAFETY: unstarted, and this is its stack. Never unwinds.
         unsafe { run(g) };
         // SAFETY: it has run to its end, here.

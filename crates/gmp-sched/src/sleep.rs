@@ -247,11 +247,17 @@ impl Scheduler {
     pub(crate) fn ready_on(&'static self, p: &'static P, waiter: Waiter, next: bool) {
         match waiter.kind() {
             Kind::Goroutine(g) if next => {
+                // SAFETY: just readied, so alive.
+                unsafe { g.as_ref() }.readied();
                 if let Some(displaced) = p.put_next(g) {
                     self.push_local(p, displaced);
                 }
             }
-            Kind::Goroutine(g) => self.push_local(p, g),
+            Kind::Goroutine(g) => {
+                // SAFETY: as above.
+                unsafe { g.as_ref() }.readied();
+                self.push_local(p, g);
+            }
             // SAFETY: passed on by the one who may ready it.
             Kind::Thread(_) => unsafe { waiter.ready() },
         }
@@ -315,6 +321,7 @@ fn park(m: &'static M) -> bool {
             return false;
         }
         m.parker.park();
+        clock::tick();
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::thread;
 
+pub use gmp_sched::JoinFuture;
 use gmp_sched::{Current, GoId, Options};
 
 /// Starts a goroutine. It runs next on this processor when the caller waits or gives way, or on another
@@ -33,6 +34,15 @@ where
 }
 
 /// A goroutine that can be waited for. Dropping it detaches the goroutine, which goes on by itself.
+///
+/// Asynchronous code awaits it: the output is that of [`join`](JoinHandle::join).
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// let six = gmp::go(|| 6);
+/// assert_eq!(gmp::block_on(async { six.await.unwrap() * 7 }), 42);
+/// # }) };
+/// ```
 pub struct JoinHandle<T> {
     inner: gmp_sched::JoinHandle<T>,
 }
@@ -61,6 +71,19 @@ impl<T> JoinHandle<T> {
         JoinHandle { inner }
     }
 }
+
+impl<T> IntoFuture for JoinHandle<T> {
+    type Output = thread::Result<T>;
+    type IntoFuture = JoinFuture<T>;
+
+    fn into_future(self) -> JoinFuture<T> {
+        self.inner.into_future()
+    }
+}
+
+// As std's: what the goroutine has done is seen through `join` only.
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -96,6 +96,23 @@ pub(crate) fn usable_cpus() -> Option<usize> {
     usize::try_from(unsafe { libc::CPU_COUNT(&set) }).ok().filter(|&n| n > 0)
 }
 
+/// What makes every thread of the process execute a memory barrier, and returns when they have; it returns false when
+/// the kernel cannot. Making it may be slow the first time.
+pub(crate) fn barrier_on_all_threads() -> impl Fn() -> bool {
+    let call = |command: libc::c_int| {
+        // SAFETY: takes integers only.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
+    };
+    // Registering again is a no-op.
+    let expedited = call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+    let command = if expedited {
+        libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED
+    } else {
+        libc::MEMBARRIER_CMD_GLOBAL
+    };
+    move || call(command) == 0
+}
+
 /// The calling thread's number.
 pub(crate) fn thread_id() -> i32 {
     // SAFETY: no arguments, no failure.
