@@ -203,13 +203,15 @@ unsafe fn leave_for_another<C: FnOnce()>(
             "parked while `forbid_park` was in force: something waits while a thread-local is borrowed",
         );
     }
+    let locked = header.locks.get() != 0;
     header.waits(reason);
     if let Some(p) = m.p() {
         p.counters.parks.bump();
     }
     let mut leave = Leave { g, commit: ManuallyDrop::new(commit) };
     // SAFETY: `leave` stays on this stack until the commit has copied it; the section is open.
-    let m = unsafe { run::switch_away(m, commit_on_successor::<C>, (&raw mut leave).cast()) };
+    let m =
+        unsafe { run::switch_away(m, locked, commit_on_successor::<C>, (&raw mut leave).cast()) };
     header.set_reason(WaitReason::None);
     m.leave_critical();
 }
@@ -266,7 +268,7 @@ pub fn yield_now() {
         let d = p.dispatches.get().wrapping_add(1);
         p.dispatches.set(d);
         p.begin_slice();
-        if m.sched.global.len() == 0 && d % run::CHECK_EVERY != 0 {
+        if m.sched.waiting() == 0 && d % run::CHECK_EVERY != 0 {
             return;
         }
     }

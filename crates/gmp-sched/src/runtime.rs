@@ -199,7 +199,7 @@ fn stop(sched: &'static Scheduler) {
             p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.
             sched.signal(m);
         }
-        if busy == 0 || crate::clock::now() - begun > patience {
+        if busy == 0 && sched.monitor.has_ended() || crate::clock::now() - begun > patience {
             return;
         }
         sys::nap();
@@ -220,7 +220,7 @@ impl Scheduler {
         let lists = self.lists.lock();
         let quiet = lists.all_idle(self)
             && !lists.has_watcher()
-            && self.global.len() == 0
+            && self.waiting() == 0
             // Acquire: pairs with AcqRel where it is counted.
             && self.blocked.load(Ordering::Acquire) == 0
             && self.earliest_timer() == crate::clock::NEVER
@@ -352,7 +352,7 @@ impl Drop for ForbidPark {
     }
 }
 
-fn change_forbidden(by: i32) {
+fn change_forbidden(by: i16) {
     let section = critical();
     if let Some(g) = section.m().and_then(|m| m.g()) {
         // SAFETY: the caller's own header.

@@ -296,6 +296,8 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
             }
         }
     };
+    // Also if the guard was forgotten.
+    m.locked.set(false);
     m.set_g(None);
     let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
     p.counters.finished.bump();
