@@ -86,7 +86,9 @@ pub(crate) struct G {
     /// The bubble it belongs to; 0 for none.
     pub(crate) bubble: AtomicU16,
     /// How many guards forbid it to park.
-    pub(crate) forbid_park: Cell<u32>,
+    pub(crate) forbid_park: Cell<u16>,
+    /// How many guards lock it to its thread; while any does, `tied` names that thread's M.
+    pub(crate) locks: Cell<u16>,
     pub(crate) stack: Cell<Option<Stack>>,
     parent: AtomicU64,
     spawned_at: AtomicPtr<Location<'static>>,
@@ -177,6 +179,7 @@ impl G {
             tied: AtomicPtr::new(ptr::null_mut()),
             stack_class: origin.stack_class,
             forbid_park: Cell::new(0),
+            locks: Cell::new(0),
             stack: Cell::new(None),
             locals: Cell::new(ptr::null_mut()),
         }

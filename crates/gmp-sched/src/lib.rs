@@ -53,13 +53,18 @@ mod fatal;
 mod find;
 mod freeze;
 mod g;
+mod hold;
 mod idle;
 mod inspect;
 mod join;
+mod join_future;
 mod lock;
+mod look;
+mod lost;
 mod m;
 mod metrics;
 mod monitor;
+mod os_thread;
 mod p;
 mod park;
 mod parker;
@@ -92,14 +97,16 @@ pub use driver::{Driver, MHandle, Preempt};
 pub use g::{Current, GoId};
 pub use gmp_context::Frame;
 pub use inspect::{GoroutineInfo, Seen, goroutines, inspect};
+pub use join_future::JoinFuture;
 pub use lock::{Lock, LockGuard};
 pub use metrics::{LATENCIES, Metrics, ProcMetrics};
+pub use os_thread::{OsThreadGuard, lock_os_thread};
 pub use park::{checkpoint, park, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{
     ForbidPark, Goexit, add_service_thread, forbid_park, goexit, gomaxprocs, metrics,
-    num_goroutine, remove_service_thread, run, running, set_gomaxprocs, try_metrics,
+    num_goroutine, proc_hint, remove_service_thread, run, running, set_gomaxprocs, try_metrics,
     try_num_goroutine,
 };
 pub use segment::{grow, maybe_grow};

@@ -88,6 +88,8 @@ counters! {
     timers,
     /// Times this P was taken from a goroutine in a blocking section.
     handoffs,
+    /// Times this P was taken from a goroutine that slept in the kernel and had not said so.
+    retaken,
     /// Times a goroutine gave way because it was asked to.
     preempted_at_call,
     /// Times a goroutine was stopped in the signal handler.

@@ -204,6 +204,7 @@ unsafe fn leave_for_another<C: FnOnce()>(
             "parked while `forbid_park` was in force: something waits while a thread-local is borrowed",
         );
     }
+    let locked = header.locks.get() != 0;
     header.waits(reason);
     trace::note(m, TraceKind::Stop(reason), header.id());
     if let Some(p) = m.p() {
@@ -211,7 +212,8 @@ unsafe fn leave_for_another<C: FnOnce()>(
     }
     let mut leave = Leave { g, commit: ManuallyDrop::new(commit) };
     // SAFETY: `leave` stays on this stack until the commit has copied it; the section is open.
-    let m = unsafe { run::switch_away(m, commit_on_successor::<C>, (&raw mut leave).cast()) };
+    let m =
+        unsafe { run::switch_away(m, locked, commit_on_successor::<C>, (&raw mut leave).cast()) };
     header.resumed(m);
     m.leave_critical();
 }
@@ -278,7 +280,7 @@ pub fn yield_now() {
         let d = p.dispatches.get().wrapping_add(1);
         p.dispatches.set(d);
         p.begin_slice();
-        if m.sched.global.len() == 0 && d % run::CHECK_EVERY != 0 {
+        if m.sched.waiting() == 0 && d % run::CHECK_EVERY != 0 {
             return;
         }
     }

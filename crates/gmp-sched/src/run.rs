@@ -38,7 +38,7 @@ pub(crate) fn schedule(m: &'static M) {
 fn execute(m: &'static M, g: NonNull<G>) {
     // SAFETY: taken out of a queue, so it is this M's to run.
     let header = unsafe { g.as_ref() };
-    if let Some(thread) = header.tied() {
+    if let Some(thread) = header.tied().filter(|thread| !std::ptr::eq(*thread, m)) {
         return m.sched.continue_on(m, g, thread);
     }
     let Some(p) = m.p() else { return m.sched.inject(g) };
@@ -90,15 +90,21 @@ fn start(p: &P, m: &M, header: &G) -> Context {
     context
 }
 
-/// Leaves the current stack for the next goroutine, or g0. On return the caller has been resumed, on the
+/// Leaves the current stack for the next goroutine, or g0: in any case for g0 if the goroutine that leaves is
+/// `locked` to this thread, which then runs no other. On return the caller has been resumed, on the
 /// M that is returned, in a critical section of that M.
 ///
 /// # Safety
 ///
 /// In a critical section of `m`, which the successor closes; `commit` and `arg` are for [`gmp_context::switch`].
 #[inline]
-pub(crate) unsafe fn switch_away(m: &'static M, commit: Commit, arg: *mut ()) -> &'static M {
-    let target = match m.p().and_then(|p| pick(p, m)) {
+pub(crate) unsafe fn switch_away(
+    m: &'static M,
+    locked: bool,
+    commit: Commit,
+    arg: *mut (),
+) -> &'static M {
+    let target = match m.p().filter(|_| !locked).and_then(|p| pick(p, m)) {
         Some((g, context)) => {
             m.set_g(Some(g));
             context

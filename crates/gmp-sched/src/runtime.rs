@@ -199,7 +199,7 @@ fn stop(sched: &'static Scheduler) {
             p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.
             sched.signal(m);
         }
-        if busy == 0 || crate::clock::now() - begun > patience {
+        if busy == 0 && sched.monitor.has_ended() || crate::clock::now() - begun > patience {
             return;
         }
         sys::nap();
@@ -220,7 +220,7 @@ impl Scheduler {
         let lists = self.lists.lock();
         let quiet = lists.all_idle(self)
             && !lists.has_watcher()
-            && self.global.len() == 0
+            && self.waiting() == 0
             // Acquire: pairs with AcqRel where it is counted.
             && self.blocked.load(Ordering::Acquire) == 0
             && self.earliest_timer() == crate::clock::NEVER
@@ -289,6 +289,17 @@ pub fn gomaxprocs() -> usize {
     Scheduler::current().procs()
 }
 
+/// Where the caller runs: the number of its processor, and how many there are now. (0, 1) outside goroutines.
+/// Both are hints, outdated when it returns, for who spreads something over processors. Neither parks nor
+/// blocks.
+pub fn proc_hint() -> (usize, usize) {
+    let section = critical();
+    match section.m() {
+        Some(m) => (m.p().map_or(0, |p| p.index), m.sched.procs()),
+        None => (0, 1),
+    }
+}
+
 /// Changes GOMAXPROCS, while everything runs, to `n` (1 to [`MAX_PROCS`](crate::MAX_PROCS)), until `run`
 /// returns. Returns the previous value. May block the thread for microseconds.
 ///
@@ -341,7 +352,7 @@ impl Drop for ForbidPark {
     }
 }
 
-fn change_forbidden(by: i32) {
+fn change_forbidden(by: i16) {
     let section = critical();
     if let Some(g) = section.m().and_then(|m| m.g()) {
         // SAFETY: the caller's own header.

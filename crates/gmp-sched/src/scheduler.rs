@@ -26,6 +26,7 @@ use crate::monitor::Monitor;
 use crate::p::{ID_BATCH, P};
 use crate::queue::global::Global;
 use crate::queue::list::List;
+use crate::queue::tied::Tied;
 use crate::sleep::Lists;
 use crate::slots;
 use crate::spawner::Spawner;
@@ -65,6 +66,7 @@ pub(crate) struct Scheduler {
     created: AtomicUsize,
     procs: AtomicUsize,
     pub(crate) global: Global<G>,
+    pub(crate) tied: Tied,
     pub(crate) idle: Idle,
     pub(crate) lists: Lock<Lists>,
     pub(crate) monitor: Monitor,
@@ -115,6 +117,7 @@ impl Scheduler {
             created: AtomicUsize::new(0),
             procs: AtomicUsize::new(config.procs.clamp(1, MAX_PROCS)),
             global: Global::new(),
+            tied: Tied::new(),
             idle: Idle::new(),
             lists: Lock::new(Lists::new(MAX_PROCS)),
             monitor: Monitor::new(),
@@ -252,11 +255,10 @@ impl Scheduler {
         if m.searching.replace(false) {
             let _ = self.idle.leave_search();
         }
-        m.set_p(None);
-        let mut lists = self.lists.lock();
-        lists.retire_p(self, p);
-        drop(lists);
+        // First, while the P is seen to be held: whoever looks for a deadlock must find them somewhere.
         self.inject_all(&mut left);
+        m.set_p(None);
+        self.lists.lock().retire_p(self, p);
     }
 
     /// Appends to the ring of `p`, which the calling M holds; the overflow goes to the global queue.

@@ -26,7 +26,8 @@ use gmp_context::Stack;
 use crate::bubble;
 use crate::critical::critical;
 use crate::g::{G, GoId, Origin, Vtable};
-use crate::join::{Detach, Finish, Wait};
+use crate::join::{Detach, Finish, JoinWord, Wait};
+use crate::join_future::Bell;
 use crate::m::M;
 use crate::park;
 use crate::scheduler::Scheduler;
@@ -108,8 +109,6 @@ where
         let Stage::Result(result) = std::mem::replace(&mut **stage, Stage::Empty) else { return };
         // SAFETY: the handle passes room for exactly this type.
         unsafe { to.cast::<Option<thread::Result<T>>>().write(Some(result)) };
-        // SAFETY: the last use of the stage; a box goes, with nothing in it.
-        unsafe { ptr::drop_in_place(Self::stage(g)) };
     }
 
     unsafe fn drop_content(g: NonNull<G>) {
@@ -261,35 +260,46 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
         // SAFETY: there is no handle any more.
         unsafe { drop_task(g) };
     }
-    let mut m = open_section();
-    let Some(stack) = header.stack.take() else {
-        crate::fatal::abort("a goroutine ended without a stack")
-    };
     let size = header.vtable.size;
-    header.dead();
     let bubble = header.bubble();
-    trace::note(m, TraceKind::End, header.id());
-    let mine = match header.join.finish() {
-        Finish::Left => false,
-        Finish::Ready(waiter) => {
-            // SAFETY: registered by `JoinHandle::join`.
-            let waiter = unsafe { waiter_of(waiter) };
-            // SAFETY: taken out once, here.
-            unsafe { waiter.ready() };
-            false
-        }
-        Finish::Mine => true,
-    };
-    if mine && !dropped {
-        // The handle was dropped a moment ago.
-        m.leave_critical();
-        // SAFETY: the task is ours now, and its memory with it.
-        unsafe { drop_task(g) };
-        dropped = true;
-        m = open_section();
-        // It may have been stopped, and was seen again.
+    let (m, stack) = loop {
+        let m = open_section();
+        let Some(stack) = header.stack.take() else {
+            crate::fatal::abort("a goroutine ended without a stack")
+        };
+        // In each turn: it may have been stopped in between, and was seen again.
         header.dead();
-    }
+        trace::note(m, TraceKind::End, header.id());
+        match header.join.finish() {
+            Finish::Left => break (m, stack),
+            Finish::Ready(waiter) => {
+                // SAFETY: registered by `JoinHandle::join`.
+                let waiter = unsafe { waiter_of(waiter) };
+                // SAFETY: taken out once, here.
+                unsafe { waiter.ready() };
+                break (m, stack);
+            }
+            Finish::Mine if dropped => break (m, stack),
+            Finish::Mine => {
+                // The handle was dropped a moment ago.
+                header.stack.set(Some(stack));
+                m.leave_critical();
+                // SAFETY: the task is ours now, and its memory with it.
+                unsafe { drop_task(g) };
+                dropped = true;
+            }
+            Finish::Bell => {
+                header.stack.set(Some(stack));
+                m.leave_critical();
+                if let Some(word) = header.join.take_bell() {
+                    // SAFETY: registered by a future, and taken out once, here.
+                    unsafe { Bell::from_word(word) }.ring();
+                }
+            }
+        }
+    };
+    // Also if the guard was forgotten.
+    m.locked.set(false);
     m.set_g(None);
     let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
     p.counters.finished.bump();
@@ -398,6 +408,11 @@ impl<T> JoinHandle<T> {
         header_of(&self.g)
     }
 
+    /// Where its end is waited for.
+    pub(crate) fn word(&self) -> &JoinWord {
+        &self.header().join
+    }
+
     /// The goroutine's number.
     pub fn id(&self) -> GoId {
         self.header().id()
@@ -431,14 +446,16 @@ impl<T> JoinHandle<T> {
             // SAFETY: the caller's waiter; `finish` takes it out and readies it, or the commit does.
             unsafe { park::park(waiter, reason, commit) };
         }
-        let g = self.g;
-        // From here on the task is ours; the handle must not give it up again.
-        std::mem::forget(self);
+        self.take()
+    }
+
+    /// The result of a goroutine that has ended, or is about to and has rung its bell for this handle.
+    pub(crate) fn take(self) -> thread::Result<T> {
         let mut result: Option<thread::Result<T>> = None;
-        // SAFETY: done, so it is the handle's turn; `result` has the type that the vtable writes.
-        unsafe { (header_of(&g).vtable.take_result)(g, (&raw mut result).cast()) };
-        // SAFETY: the task is ours, and its content taken.
-        unsafe { free(g) };
+        let take_result = self.header().vtable.take_result;
+        // SAFETY: the goroutine is done with the stage, so it is the handle's turn; `result` has the type that the
+        // vtable writes. What is left is seen to when this handle is dropped.
+        unsafe { take_result(self.g, (&raw mut result).cast()) };
         result.unwrap_or_else(|| crate::fatal::abort("a goroutine's result was taken twice"))
     }
 }
@@ -451,11 +468,16 @@ fn header_of(g: &NonNull<G>) -> &G {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if self.header().join.detach() == Detach::Mine {
-            // SAFETY: the goroutine has ended, and this handle will not take its result.
-            unsafe { drop_content(self.g) };
-            // SAFETY: as above.
-            unsafe { free(self.g) };
+        match self.header().join.detach() {
+            Detach::Left => {}
+            // SAFETY: registered by a future, and taken out once, here.
+            Detach::Bell(word) => drop(unsafe { Bell::from_word(word) }),
+            Detach::Mine => {
+                // SAFETY: the goroutine has ended, and nobody else has its handle.
+                unsafe { drop_content(self.g) };
+                // SAFETY: as above.
+                unsafe { free(self.g) };
+            }
         }
     }
 }

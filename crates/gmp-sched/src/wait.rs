@@ -5,6 +5,7 @@
 
 use std::ptr::NonNull;
 
+use crate::critical::critical;
 use crate::current;
 use crate::g::G;
 use crate::parker::Parker;
@@ -34,7 +35,8 @@ impl Waiter {
     /// its thread (design 2.3). Neither parks nor blocks.
     #[inline]
     pub fn current() -> Waiter {
-        match current::m().and_then(|m| m.p().and(m.g())) {
+        // In a section: a P that was taken while the thread slept is replaced before the look at it.
+        match critical().m().and_then(|m| m.p().and(m.g())) {
             Some(g) if !std::thread::panicking() => Waiter(g.cast()),
             _ => Waiter::thread(),
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use gmp_sched::{Config, MAX_PROCS};
 
 pub use gmp_sched::{
-    ForbidPark, Metrics, ProcMetrics, forbid_park, gomaxprocs, num_goroutine, set_gomaxprocs,
+    ForbidPark, Metrics, OsThreadGuard, ProcMetrics, forbid_park, gomaxprocs, lock_os_thread,
+    num_goroutine, set_gomaxprocs,
 };
 
 use crate::dump::{collect, print};
@@ -101,8 +102,8 @@ impl Builder {
         config.time_slice = self.time_slice.or(slice).unwrap_or(config.time_slice);
         config.max_threads = self.max_threads.unwrap_or(config.max_threads);
         config.driver = Some(glue::DRIVER);
+        config.preempt = Some(if preempt { glue::PREEMPT } else { glue::WATCH });
         config.on_deadlock = Some(observer::deadlock);
-        config.preempt = preempt.then_some(glue::PREEMPT);
         if !(1..=MAX_PROCS).contains(&config.procs) {
             return Err(format!(
                 "GOMAXPROCS={}: wants a number from 1 to {MAX_PROCS}",

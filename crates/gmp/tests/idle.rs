@@ -31,8 +31,10 @@ fn parked_goroutines_cost_no_wake_ups() {
         // The main goroutine blocks its thread in a section, so that it, too, needs nobody. It wakes up four times: the
         // first second lets the monitor and the searchers find out that there is nothing to do.
         let quiet = gmp::blocking(|| {
+            // Sleep: an idle process is what is looked at.
             std::thread::sleep(Duration::from_secs(1));
             let before = switches();
+            // Sleep: as above.
             std::thread::sleep(Duration::from_secs(2));
             switches() - before
         });

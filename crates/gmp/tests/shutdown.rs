@@ -17,7 +17,9 @@ fn occupy(kind: usize, begun: &AtomicUsize, lock: &Mutex<()>, std_lock: &std::sy
         },
         1 => chan::never::<()>().recv().map_or((), drop),
         2 => gmp::time::sleep(Duration::from_secs(3_600)),
+        // Sleep: a thread that blocks is what is looked at.
         3 => gmp::blocking(|| std::thread::sleep(Duration::from_secs(30))),
+        // Sleep: as above.
         4 => std::thread::sleep(Duration::from_secs(30)),
         5 => {
             let _held = lock.lock();

@@ -88,6 +88,9 @@ pub(crate) fn thread_count() -> Option<usize> {
     None
 }
 
+/// Not asked for here.
+pub(crate) fn prompt_scheduling() {}
+
 /// Not known here.
 pub(crate) fn usable_cpus() -> Option<usize> {
     None
