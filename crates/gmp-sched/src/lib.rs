@@ -79,6 +79,7 @@ mod sleep;
 mod slots;
 mod spawner;
 mod steal;
+mod stop;
 mod sync;
 mod sys;
 mod task;
@@ -109,6 +110,7 @@ pub use runtime::{
     try_num_goroutine,
 };
 pub use segment::{grow, maybe_grow};
+pub use stop::{Finishing, finishing};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
 pub use wait::{WaitReason, Waiter};
 

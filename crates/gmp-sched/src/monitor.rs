@@ -14,6 +14,7 @@ use crate::look::{Need, Seen, look};
 use crate::lost::LostThreads;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
+use crate::stop;
 use crate::sync::plain::{AtomicBool, Ordering, fence};
 use crate::sys;
 
@@ -135,7 +136,12 @@ pub(crate) fn run(sched: &'static Scheduler) {
         let pause = next.saturating_sub(clock::now()).max(10_000);
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
     }
-    lost.abandon(sched);
+    if lost.len() > 0 {
+        // Those that have stopped for want of a P are released with the others (stop.rs, Z2).
+        lost.look(sched, clock::now());
+        sched.monitor.parker.park_timeout(Some(stop::POLITE));
+        lost.abandon(sched);
+    }
     // Release: pairs with Acquire in `has_ended`.
     sched.monitor.ended.store(true, Ordering::Release);
 }
