@@ -27,10 +27,10 @@ use crate::sys;
 
 /// How long a goroutine may compute before it is stopped for good: some hundred times what a call into the C library
 /// takes, and less than anybody notices at the end of a program.
-pub(crate) const POLITE: Duration = Duration::from_millis(4);
+pub(crate) const POLITE: Duration = Duration::from_millis(2);
 
 /// How long `run` waits for goroutines that do not let themselves be stopped.
-const PATIENCE: Duration = Duration::from_millis(12);
+const PATIENCE: Duration = Duration::from_millis(8);
 
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
 const LONGEST: Duration = Duration::from_secs(5);
