@@ -26,7 +26,7 @@ const SOON: u64 = 100_000;
 /// How long it leaves one alone that goes on sleeping, at most: bounds how long it may compute unseen.
 const SELDOM: u64 = 5_000_000;
 /// How often a thread is asked to stop for good, 50 µs apart.
-const ASKED: u32 = 60;
+const ASKED: u32 = 110;
 /// Added to that for each thread in the list, so that looking at ten thousand costs what looking at a few does.
 const EACH: u64 = 20_000;
 

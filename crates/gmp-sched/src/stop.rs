@@ -30,7 +30,7 @@ use crate::sys;
 pub(crate) const POLITE: Duration = Duration::from_millis(2);
 
 /// How long `run` waits for goroutines that do not let themselves be stopped.
-const PATIENCE: Duration = Duration::from_millis(8);
+const PATIENCE: Duration = Duration::from_millis(12);
 
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
 const LONGEST: Duration = Duration::from_secs(5);

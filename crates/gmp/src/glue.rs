@@ -35,7 +35,7 @@ unsafe fn target<'a>(token: *mut ()) -> &'a Target {
 
 /// Requests that find a thread inside the C library, in a row, before it is stopped for good all the same. They come
 /// every 50 µs; code that stays there for longer copies or sorts, and holds no lock of the allocator.
-const SPARED: u32 = 40;
+const SPARED: u32 = 100;
 
 /// Decides in the handler. While the runtime runs a goroutine may be stopped anywhere: it goes on soon. At its end it is
 /// stopped for good, and inside the C library it would keep the allocator's lock for ever.
