@@ -15,7 +15,6 @@ use loom::sync::Mutex;
 use std::sync::Mutex;
 
 /// One wait: at both channels, with one claim.
-#[derive(Default)]
 struct Wait {
     claim: Claim,
     /// What was handed over, and by how many.
@@ -25,12 +24,6 @@ struct Wait {
 /// Who waits to receive, and what waits to be received.
 #[derive(Default)]
 struct Channel(Mutex<(Vec<Arc<Wait>>, Vec<u32>)>);
-
-impl Default for Claim {
-    fn default() -> Claim {
-        Claim::new()
-    }
-}
 
 impl Channel {
     /// A plain send: to the first who still waits, else it stays here.
@@ -72,7 +65,7 @@ fn receive_from_either(channels: &[Channel; 2], wait: &Arc<Wait>) -> u32 {
 fn a_select_between_two_senders_has_one_winner() {
     model(|| {
         let channels: Arc<[Channel; 2]> = Arc::default();
-        let wait = Arc::new(Wait::default());
+        let wait = Arc::new(Wait { claim: Claim::new(), got: Mutex::default() });
         let senders: Vec<_> = (0..2)
             .map(|i| {
                 let channels = Arc::clone(&channels);
