@@ -28,6 +28,9 @@ pub struct Config {
     pub driver: Option<&'static dyn Driver>,
     /// Stops goroutines that do not give way.
     pub preempt: Option<&'static dyn Preempt>,
+    /// Reports a deadlock, given what it is, before the process ends with status 2. Called on g0, outside critical
+    /// sections, with every processor idle.
+    pub on_deadlock: Option<fn(&'static str)>,
 }
 
 impl Default for Config {
@@ -40,6 +43,7 @@ impl Default for Config {
             max_threads: 10_000,
             driver: None,
             preempt: None,
+            on_deadlock: None,
         }
     }
 }

@@ -23,6 +23,7 @@ use std::thread;
 
 use gmp_context::Stack;
 
+use crate::bubble;
 use crate::critical::critical;
 use crate::g::{G, GoId, Origin, Vtable};
 use crate::join::{Detach, Finish, JoinWord, Wait};
@@ -183,13 +184,20 @@ impl Unstarted {
             Some(size) => crate::scheduler::class_of(size)?,
         };
         let vtable: &'static Vtable = const { &Task::<S>::VTABLE };
-        let (slot, id, parent) = sched.reserve_task(class, vtable.size)?;
-        let origin = Origin { id, parent, spawned_at, stack_class: class, with_handle };
-        let mut g = G::new(vtable, sched, &origin);
-        g.name = options.name.map(String::into_boxed_str);
-        // SAFETY: at least `size_of::<Task<S>>()` bytes, aligned to a cache line, nobody else's.
-        unsafe { slot.cast::<Task<S>>().write(Task { g, stage: UnsafeCell::new(stage) }) };
-        Ok(Unstarted { g: slot.cast() })
+        let (slot, id, (parent, bubble)) = sched.reserve_task(class, vtable.size)?;
+        let origin = Origin { id, parent, bubble, spawned_at, stack_class: class, with_handle };
+        let g = slot.cast::<G>();
+        // SAFETY: nobody else's, and free.
+        unsafe { G::write(g, vtable, sched, &origin) };
+        // SAFETY: at least `size_of::<Task<S>>()` bytes, aligned to a cache line.
+        let place = unsafe { &raw mut (*slot.cast::<Task<S>>().as_ptr()).stage };
+        // SAFETY: nobody else's.
+        unsafe { place.write(UnsafeCell::new(stage)) };
+        if let Some(name) = options.name {
+            // SAFETY: written above.
+            unsafe { g.as_ref() }.set_name(name);
+        }
+        Ok(Unstarted { g })
     }
 
     /// Throws it away, with its closure, and its reservation.
@@ -222,10 +230,10 @@ unsafe fn drop_content(g: NonNull<G>) {
 ///
 /// The task is the caller's, and its content dropped or taken.
 unsafe fn free(g: NonNull<G>) {
-    // SAFETY: the task is the caller's.
-    drop(unsafe { (*g.as_ptr()).name.take() });
-    // SAFETY: alive until it is put away below.
-    let size = unsafe { g.as_ref() }.vtable.size;
+    // SAFETY: the task is the caller's, until it is put away below.
+    let header = unsafe { g.as_ref() };
+    header.free_name();
+    let size = header.vtable.size;
     let section = critical();
     match section.m().and_then(M::p) {
         Some(p) => p.slots.put(g.cast(), size),
@@ -252,11 +260,14 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
         unsafe { drop_task(g) };
     }
     let size = header.vtable.size;
+    let bubble = header.bubble();
     let (m, stack) = loop {
         let m = open_section();
         let Some(stack) = header.stack.take() else {
             crate::fatal::abort("a goroutine ended without a stack")
         };
+        // In each turn: it may have been stopped in between, and was seen again.
+        header.dead();
         match header.join.finish() {
             Finish::Left => break (m, stack),
             Finish::Ready(waiter) => {
@@ -285,6 +296,8 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
             }
         }
     };
+    // Also if the guard was forgotten.
+    m.locked.set(false);
     m.set_g(None);
     let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
     p.counters.finished.bump();
@@ -293,6 +306,9 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     }
     if dropped {
         p.slots.put(g.cast(), size);
+    }
+    if bubble != 0 {
+        bubble::ended(bubble);
     }
     (m, stack)
 }
@@ -306,7 +322,7 @@ unsafe fn drop_task(g: NonNull<G>) {
     // SAFETY: contract.
     unsafe { drop_content(g) };
     // SAFETY: contract.
-    drop(unsafe { (*g.as_ptr()).name.take() });
+    unsafe { g.as_ref() }.free_name();
 }
 
 /// Opens a critical section that outlives this call.
@@ -397,12 +413,12 @@ impl<T> JoinHandle<T> {
 
     /// The goroutine's number.
     pub fn id(&self) -> GoId {
-        self.header().id
+        self.header().id()
     }
 
     /// The goroutine's name.
     pub fn name(&self) -> Option<&str> {
-        self.header().name.as_deref()
+        self.header().name()
     }
 
     /// Whether it has ended. Neither parks nor blocks.
@@ -423,8 +439,10 @@ impl<T> JoinHandle<T> {
                     unsafe { waiter.ready() };
                 }
             };
+            let same = header.bubble() != 0 && header.bubble() == bubble::current_bubble();
+            let reason = if same { WaitReason::Join.durable() } else { WaitReason::Join };
             // SAFETY: the caller's waiter; `finish` takes it out and readies it, or the commit does.
-            unsafe { park::park(waiter, WaitReason::Join, commit) };
+            unsafe { park::park(waiter, reason, commit) };
         }
         self.take()
     }

@@ -96,6 +96,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 #[must_use = "a builder does nothing before `spawn`"]
 pub struct Builder {
     options: Options,
+    pinned: bool,
 }
 
 impl Builder {
@@ -117,6 +118,13 @@ impl Builder {
         self
     }
 
+    /// Keeps it on one OS thread, which runs nothing else, from its beginning to its end: see
+    /// [`lock_os_thread`](crate::runtime::lock_os_thread).
+    pub fn pinned(mut self) -> Builder {
+        self.pinned = true;
+        self
+    }
+
     /// Starts the goroutine. Neither parks nor blocks.
     ///
     /// # Errors
@@ -133,6 +141,11 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let pinned = self.pinned;
+        let f = move || {
+            let _locked = pinned.then(gmp_sched::lock_os_thread);
+            f()
+        };
         gmp_sched::spawn(self.options, crate::local::with_locals(f)).map(JoinHandle::new)
     }
 }

@@ -62,10 +62,13 @@ pub mod signal;
 
 pub mod runtime;
 pub mod sync;
+pub mod testing;
 pub mod time;
 
+mod dump;
 mod env;
 mod glue;
+mod observer;
 mod panics;
 mod sys;
 

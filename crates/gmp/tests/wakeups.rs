@@ -56,9 +56,9 @@ fn a_goroutine_starts_beside_a_computation() {
         took
     });
     took.sort_unstable();
-    // The design's bound, 50 µs, is for p99 on a quiet machine (docs/experiments.md); other programs may use the
-    // second CPU here, so the median is what is asserted.
-    assert!(took[TRIES / 2] < Duration::from_micros(200), "median {:?}", took[TRIES / 2]);
+    // Other programs may hold the second CPU for milliseconds here; without a wake-up none of the starts would come
+    // before the monitor's next look, a millisecond later. docs/experiments.md has the figures of a quiet machine.
+    assert!(took[TRIES / 4] < Duration::from_micros(100), "the fastest quarter: {took:?}");
 }
 
 /// A burst of goroutines occupies every processor, and wakes no more threads than there are.
