@@ -44,7 +44,7 @@
 //! # Reading order
 //! `context.rs` (the contract of a switch), `arch/x86_64.rs` (how it is done), `coroutine.rs` (the safe form),
 //! `generator.rs`; then `stack.rs`, `pool.rs`, `slab.rs`, `limits.rs` (where stacks come from); then `guard.rs`,
-//! `signal_stack.rs` (what happens at their end). `lock.rs`, `fatal.rs`, `sync.rs` and `sys/` serve those.
+//! `signal_stack.rs` (what happens at their end). `lock.rs`, `fatal.rs`, `tools.rs`, `sync.rs` and `sys/` serve those.
 //!
 //! # Limits and what is absent
 //! - Linux only so far; 16 KiB to 64 GiB per stack.
@@ -73,6 +73,7 @@ mod signal_stack;
 mod slab;
 mod sync;
 mod sys;
+mod tools;
 
 pub use cache::StackCache;
 pub use context::{

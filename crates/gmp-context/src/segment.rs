@@ -24,6 +24,7 @@ use crate::arch;
 use crate::memory::{PooledStack, StackMemory};
 use crate::slab;
 use crate::sys;
+use crate::tools;
 
 /// Bounds of a stack that this thread was on, and the state of the registry then.
 #[derive(Clone, Copy)]
@@ -58,9 +59,11 @@ pub fn grow_on<R>(stack: &impl StackMemory, f: impl FnOnce() -> R) -> R {
         f: ManuallyDrop<F>,
         value: ManuallyDrop<R>,
     }
+    struct Call<F, R>(Slot<F, R>, tools::Elsewhere);
     unsafe extern "C-unwind" fn run<F: FnOnce() -> R, R>(slot: *mut ()) {
         // SAFETY: the caller's slot, which waits for it.
-        let slot = unsafe { &mut *slot.cast::<Slot<F, R>>() };
+        let Call(slot, elsewhere) = unsafe { &mut *slot.cast::<Call<F, R>>() };
+        let _back = elsewhere.begin();
         // SAFETY: the caller put the function there, and this is its only use.
         let f = unsafe { ManuallyDrop::take(&mut slot.f) };
         slot.value = ManuallyDrop::new(f());
@@ -69,13 +72,14 @@ pub fn grow_on<R>(stack: &impl StackMemory, f: impl FnOnce() -> R) -> R {
         run::<F, R>
     }
     let call: arch::CallOn = runner(&f);
-    let mut slot = Slot { f: ManuallyDrop::new(f) };
+    let elsewhere = tools::call_on(stack.top());
+    let mut slot = Call(Slot { f: ManuallyDrop::new(f) }, elsewhere);
     let top = stack.top().as_ptr();
     // SAFETY: the stack is exclusive and borrowed until the call is over; `call` fits the slot. When it unwinds, the
     // function has been moved out, so nothing is left to drop.
     unsafe { arch::gmp_context_call_on((&raw mut slot).cast(), call, top) };
     // SAFETY: the call returned, so it wrote the value.
-    ManuallyDrop::into_inner(unsafe { slot.value })
+    ManuallyDrop::into_inner(unsafe { slot.0.value })
 }
 
 /// Runs `f` where it is if at least `red_zone` bytes of stack are left, else on a stack of `size` bytes, as [`grow`].
