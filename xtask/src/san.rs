@@ -77,7 +77,9 @@ fn valgrind(report: &mut Report) -> Result<(), String> {
     command.args(["test", "--no-run", "--package", "gmp-context"]);
     command.args(["--features", "gmp-context/valgrind", "--target-dir"]);
     command.arg(target_dir()?.join("valgrind"));
-    TESTS.iter().for_each(|test| drop(command.args(["--test", test])));
+    for test in TESTS {
+        command.args(["--test", test]);
+    }
     for artifact in build(&mut command, &[])?.iter().filter(|a| a.test) {
         let Some(executable) = &artifact.executable else { continue };
         let mut command = Command::new("valgrind");

@@ -98,6 +98,7 @@ pub unsafe fn switch(target: Context, commit: Commit, arg: *mut (), word: *mut (
 /// so until that execution has ended.
 pub unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
     debug_assert!(top.addr().get() % 16 == 0, "gmp: top of stack is not 16-aligned");
+    tools::reuse(top);
     let (top, entry) = tools::fresh(top, entry);
     // SAFETY: 16-aligned and writable below — the caller's promise.
     unsafe { arch::prepare(top, entry) }

@@ -72,6 +72,7 @@ pub fn grow_on<R>(stack: &impl StackMemory, f: impl FnOnce() -> R) -> R {
         run::<F, R>
     }
     let call: arch::CallOn = runner(&f);
+    tools::reuse(stack.top());
     let elsewhere = tools::call_on(stack.top());
     let mut slot = Call(Slot { f: ManuallyDrop::new(f) }, elsewhere);
     let top = stack.top().as_ptr();

@@ -13,7 +13,7 @@
 //! ```
 
 pub(crate) use imp::*;
-pub(crate) use valgrind::register;
+pub(crate) use valgrind::{register, reuse};
 
 #[cfg(not(feature = "sanitizer"))]
 mod imp {
@@ -77,6 +77,7 @@ mod imp {
             old_len: *mut usize,
         );
         fn __asan_unpoison_memory_region(low: *const c_void, len: usize);
+        fn __asan_handle_no_return();
     }
 
     pub(crate) struct Departure(*mut c_void);
@@ -174,6 +175,11 @@ mod imp {
         #[inline(always)]
         fn drop(&mut self) {
             arrive(&self.left);
+            if std::thread::panicking() {
+                // Who raised the panic unmarked the frames that it skips, but those of its own stack only.
+                // SAFETY: no preconditions; unmarks what lies above on this stack.
+                unsafe { __asan_handle_no_return() };
+            }
         }
     }
 
@@ -191,19 +197,37 @@ mod imp {
 
 #[cfg(not(feature = "valgrind"))]
 mod valgrind {
+    use core::ptr::NonNull;
+
     /// Tells of a stack.
     #[inline(always)]
     pub(crate) fn register(_low: usize, _high: usize) {}
+
+    /// Tells that what lies below `top` may be written to again, whatever was returned from there.
+    #[inline(always)]
+    pub(crate) fn reuse(_top: NonNull<u8>) {}
 }
 
 #[cfg(feature = "valgrind")]
 mod valgrind {
-    use crate::arch;
+    use core::ptr::NonNull;
+
+    use crate::{arch, slab};
 
     pub(crate) fn register(low: usize, high: usize) {
         /// `VG_USERREQ__STACK_REGISTER`
         const STACK_REGISTER: usize = 0x1501;
         arch::valgrind_request([STACK_REGISTER, low, high, 0, 0, 0]);
+    }
+
+    pub(crate) fn reuse(top: NonNull<u8>) {
+        /// `VG_USERREQ__MAKE_MEM_UNDEFINED`
+        const MAKE_MEM_UNDEFINED: usize = 0x4d43_0001;
+        let top = top.addr().get();
+        if let Some(place) = slab::find(top - 1) {
+            let len = top - place.limit;
+            arch::valgrind_request([MAKE_MEM_UNDEFINED, place.limit, len, 0, 0, 0]);
+        }
     }
 }
 

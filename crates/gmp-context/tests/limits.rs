@@ -1,4 +1,6 @@
 //! Where the system refuses memory there is an error, and nothing that exists is lost. In child processes.
+//! Not under the address sanitizer, which itself needs more address space than the limits leave.
+#![cfg(not(feature = "sanitizer"))]
 
 use std::io::ErrorKind;
 

@@ -115,8 +115,7 @@ fn guard_some(first: *mut u8, len: usize, stride: usize, count: usize) -> usize 
     }
     let (call, ranges) = (libc::SYS_process_madvise, ranges.as_ptr());
     // SAFETY: the ranges are the caller's to lose, and `ranges` holds `batch` of them.
-    let bytes =
-        unsafe { libc::syscall(call, THIS_PROCESS, ranges, batch, MADV_GUARD_INSTALL, 0) };
+    let bytes = unsafe { libc::syscall(call, THIS_PROCESS, ranges, batch, MADV_GUARD_INSTALL, 0) };
     usize::try_from(bytes).map_or(0, |bytes| bytes / len)
 }
 
