@@ -33,9 +33,11 @@ global_asm!(
     ".globl gmp_test_c",
     "gmp_test_c:",
     "stp x29, x30, [sp, #-16]!",
-    "sub sp, sp, #8000",
+    "sub sp, sp, #4000",
+    "sub sp, sp, #4000",
     "bl gmp_test_c",
-    "add sp, sp, #8000",
+    "add sp, sp, #4000",
+    "add sp, sp, #4000",
     "ldp x29, x30, [sp], #16",
     "ret",
 );
