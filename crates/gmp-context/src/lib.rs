@@ -77,7 +77,7 @@ mod tools;
 
 pub use cache::StackCache;
 pub use context::{
-    Commit, Context, Entry, no_commit, prefetch, prepare, shadow_stack_active, switch,
+    Commit, Context, Entry, Frame, no_commit, prefetch, prepare, shadow_stack_active, switch,
 };
 pub use coroutine::{Coroutine, Resumed, Yielder};
 pub use generator::Generator;

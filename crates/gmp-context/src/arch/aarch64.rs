@@ -30,7 +30,7 @@ use core::arch::{asm, global_asm};
 use core::ptr::NonNull;
 
 use super::{Arrival, CallOn};
-use crate::context::{Commit, Context, Entry};
+use crate::context::{Commit, Context, Entry, Frame};
 
 /// Whether the thread runs with a hardware shadow stack. Not looked for here: Linux offers it (GCS) only to programs that
 /// were linked for it, which no Rust toolchain does.
@@ -82,6 +82,19 @@ pub(crate) fn valgrind_request(request: [usize; 6]) {
             options(nostack),
         );
     }
+}
+
+/// Reads the left-hand figure: the registers as they are after `2:` and its loads.
+///
+/// # Safety
+/// `context` is suspended.
+pub(crate) unsafe fn frame(context: Context) -> Frame {
+    let words = context.as_ptr().cast::<usize>();
+    // SAFETY: the resume address, saved by `switch` or `prepare`.
+    let pc = unsafe { *words };
+    // SAFETY: `x29` as saved by `switch`; in a fresh one it is padding inside the stack, and nobody asks for it.
+    let fp = unsafe { *words.wrapping_add(2) };
+    Frame { pc, sp: words.wrapping_add(4).addr(), fp }
 }
 
 unsafe extern "C" {

@@ -33,7 +33,7 @@ use core::arch::{asm, global_asm};
 use core::ptr::NonNull;
 
 use super::{Arrival, CallOn};
-use crate::context::{Commit, Context, Entry};
+use crate::context::{Commit, Context, Entry, Frame};
 
 /// Whether the thread runs with a hardware shadow stack (CET SHSTK), under which switching stacks by hand faults.
 pub(crate) fn shadow_stack_active() -> bool {
@@ -96,6 +96,22 @@ pub(crate) fn valgrind_request(request: [usize; 6]) {
             options(nostack),
         );
     }
+}
+
+/// Reads the left-hand figure: the registers as they are after `2:` and its two pops.
+///
+/// # Safety
+/// `context` is suspended.
+pub(crate) unsafe fn frame(context: Context) -> Frame {
+    let words = context.as_ptr().cast::<usize>();
+    // SAFETY: the resume address, saved by `switch` or `prepare`.
+    let pc = unsafe { *words };
+    if pc == gmp_context_start as *const () as usize {
+        return Frame { pc, sp: words.wrapping_add(1).addr(), fp: 0 };
+    }
+    // SAFETY: `rbp`, saved by `switch`.
+    let fp = unsafe { *words.wrapping_add(2) };
+    Frame { pc, sp: words.wrapping_add(3).addr(), fp }
 }
 
 unsafe extern "C" {

@@ -53,7 +53,7 @@ fn serve(address: &str, directory: &str) -> io::Result<()> {
     raise_descriptor_limit();
     let files = Arc::new(Files::open(directory.as_ref())?);
     let listener = Arc::new(TcpListener::bind(address)?);
-    let shutdown = Shutdown::on_signals(Arc::clone(&listener))?;
+    let shutdown = Shutdown::on_signals(Arc::clone(&listener));
     writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
     loop {
         match listener.accept() {

@@ -1,26 +1,20 @@
 //! Ending gracefully: signals, who is being served, and how idle connections are told.
 //!
-//! A signal handler may do next to nothing, so it writes a byte into a socket pair whose other end a
-//! goroutine reads: the classic self-pipe, on the runtime's poller. That goroutine closes the listener and
-//! gives every connection a read deadline that has passed. An idle connection wakes from its read with
-//! `TimedOut` and ends; a busy one goes on writing, and looks before it reads again.
+//! A goroutine waits for the signals on a channel. It closes the listener and gives every connection a read
+//! deadline that has passed. An idle connection wakes from its read with `TimedOut` and ends; a busy one goes on
+//! writing, and looks before it reads again. A second signal ends the process: nobody waits for it any more.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
-use std::os::fd::IntoRawFd;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use gmp::net::{Direction, Registration, TcpListener, TcpStream};
+use gmp::net::{TcpListener, TcpStream};
+use gmp::signal::{Signal, notify};
 use gmp::sync::{Condvar, Mutex};
 
 /// How long open responses may take to finish; a peer that does not read would hold us for ever.
 const DRAIN: Duration = Duration::from_secs(30);
-
-/// Where the signal handler writes; -1 before there is one.
-static BELL: AtomicI32 = AtomicI32::new(-1);
 
 /// The server's end, and everybody it concerns. Handles share it.
 #[derive(Clone)]
@@ -42,8 +36,8 @@ pub(crate) struct Guest {
 
 impl Shutdown {
     /// Begins when SIGINT or SIGTERM arrives, and closes `listener` then.
-    pub(crate) fn on_signals(listener: Arc<TcpListener>) -> io::Result<Shutdown> {
-        let signals = signals()?;
+    pub(crate) fn on_signals(listener: Arc<TcpListener>) -> Shutdown {
+        let signals = notify(&[Signal::SIGINT, Signal::SIGTERM]);
         let shutdown = Shutdown(Arc::new(State {
             begun: AtomicBool::new(false),
             next: AtomicU64::new(0),
@@ -52,12 +46,12 @@ impl Shutdown {
         }));
         let ours = shutdown.clone();
         gmp::go(move || {
-            // An error here can only mean that the pair is broken; then nobody can end us gracefully.
-            if signals.run(Direction::Read, |mut s| s.read(&mut [0; 8])).is_ok() {
+            if signals.recv().is_ok() {
+                drop(signals);
                 ours.begin(&listener);
             }
         });
-        Ok(shutdown)
+        shutdown
     }
 
     fn begin(&self, listener: &TcpListener) {
@@ -120,38 +114,6 @@ impl Drop for Guest {
         self.shutdown.0.left.notify_all();
         drop(removed);
     }
-}
-
-extern "C" fn ring(_signal: libc::c_int) {
-    // Only async-signal-safe calls; errno is kept for whoever was interrupted.
-    // SAFETY: the address of the calling thread's errno.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above.
-    let kept = unsafe { *errno };
-    // SAFETY: one byte from a constant; a wrong descriptor is an error, not a fault.
-    unsafe { libc::write(BELL.load(Ordering::Relaxed), c"!".as_ptr().cast(), 1) };
-    // SAFETY: as above.
-    unsafe { *errno = kept };
-}
-
-/// Installs the handler; the receiving end of the pair.
-fn signals() -> io::Result<Registration<UnixStream>> {
-    let (receiver, sender) = UnixStream::pair()?;
-    receiver.set_nonblocking(true)?;
-    sender.set_nonblocking(true)?;
-    // Open until the process ends: a signal may come at any time.
-    BELL.store(sender.into_raw_fd(), Ordering::Relaxed);
-    // SAFETY: all zeros is a valid `sigaction`: no flags, empty mask.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = ring as extern "C" fn(libc::c_int) as usize;
-    action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: `ring` is async-signal-safe; the old action is not wanted.
-        if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Registration::new(receiver)
 }
 
 /// Lets the process have as many descriptors as the system allows: one per connection. A failure is no

@@ -4,9 +4,8 @@
 macro_rules! common {
     ($name:ident, $std:ty) => {
         impl $name {
-            /// Around std's object, which becomes non-blocking.
-            pub(super) fn adopt(inner: $std) -> io::Result<$name> {
-                inner.set_nonblocking(true)?;
+            /// Around std's object, which is non-blocking already.
+            pub(super) fn of(inner: $std) -> io::Result<$name> {
                 Socket::new(inner).map($name)
             }
 
@@ -22,7 +21,7 @@ macro_rules! common {
             ///
             /// When no descriptors are left, or the socket is closed.
             pub fn try_clone(&self) -> io::Result<$name> {
-                self.0.with(|s| s.try_clone()).and_then(|s| Socket::new(s).map($name))
+                self.0.with(|s| s.try_clone()).and_then($name::of)
             }
 
             /// The pending error of the socket, which is cleared.
@@ -106,6 +105,19 @@ macro_rules! common {
     };
 }
 
+/// Making one of what std's constructors give.
+macro_rules! adopt {
+    ($name:ident, $std:ty) => {
+        impl $name {
+            /// Around std's object, which becomes non-blocking.
+            fn adopt(inner: $std) -> io::Result<$name> {
+                inner.set_nonblocking(true)?;
+                $name::of(inner)
+            }
+        }
+    };
+}
+
 /// Deadlines and timeouts of types that read and write.
 macro_rules! timed {
     ($name:ident) => {
@@ -179,7 +191,14 @@ macro_rules! timed {
 
 /// `Read` and `Write` for the type and its reference.
 macro_rules! stream {
-    ($name:ident) => {
+    ($name:ident, $std:ty) => {
+        impl $name {
+            /// For copying in the kernel.
+            pub(crate) fn socket(&self) -> &Socket<$std> {
+                &self.0
+            }
+        }
+
         impl io::Read for &$name {
             fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
                 if buf.is_empty() {
@@ -254,4 +273,4 @@ macro_rules! delegate {
     };
 }
 
-pub(super) use {common, delegate, stream, timed};
+pub(super) use {adopt, common, delegate, stream, timed};

@@ -36,6 +36,8 @@
 //! - `close(&self)` is idempotent, wakes everybody with `ConnectionAborted`, and all that follows fails alike.
 //!   The descriptor's number is not reused before the value is dropped.
 //! - `read` into an empty buffer is 0 at once. Reading and writing allocate nothing. No `EINTR`, no `SIGPIPE`.
+//! - `accept` that finds no descriptors left pauses and tries again for a second before it fails.
+//! - A dial that was given a [`Context`](crate::context::Context) ends with it.
 //! - `TCP_NODELAY` is on, as in Go: on connected streams, and on those accepted from a listener bound here.
 //!
 //! # How it works today
@@ -45,11 +47,13 @@
 //! report an error; if the descriptor cannot be registered, its first operation does.
 
 mod line;
-mod socket;
+pub(crate) mod socket;
 
 pub(crate) mod poll;
 
 mod convert;
+mod dial;
+mod listener;
 mod registration;
 mod resolve;
 mod tcp;
@@ -57,11 +61,12 @@ mod udp;
 mod unix;
 
 pub use gmp_netpoll::Direction;
+pub use listener::{Incoming, ListenConfig, TcpListener};
 pub use registration::Registration;
 pub use resolve::lookup_host;
 pub use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs,
 };
-pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use tcp::TcpStream;
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixStream};

@@ -12,14 +12,15 @@
 //!
 //! Closing through `&self` while others use the descriptor is where numbers get reused under a running
 //! operation. Here the *number* stays reserved until the value is dropped: `close` wakes everybody and then
-//! puts an unconnected socket in the place of the real one (`dup2` is atomic). So the real one is closed at
-//! once, late operations meet the placeholder, fail, and find the flag; and a `BorrowedFd` from `as_fd` is
-//! never dangling. No reference count per operation.
+//! puts something in the place of the real one on which nothing can be done (`dup3` is atomic). So the real one
+//! is closed at once, late operations meet the placeholder, fail, and find the flag; and a `BorrowedFd` from
+//! `as_fd` is never dangling. No reference count per operation. One placeholder serves the whole process, so a
+//! close needs no descriptor.
 
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -29,6 +30,7 @@ use gmp_sched::{Claim, Lock, WaitReason, Waiter, park, park_until, yield_now};
 
 use super::line::{self, Line, Place};
 use super::poll::{self, Ended, Node, netpoll};
+use crate::sys;
 
 /// What one direction has of its own.
 #[derive(Debug)]
@@ -272,6 +274,28 @@ impl<S: AsFd> Socket<S> {
         if ended == Ended::TimedOut { Err(timed_out()) } else { Ok(true) }
     }
 
+    /// Waits until `until`, although an operation may be possible: it has failed for a reason that time cures.
+    /// Ends early for a new edge. Parks; close and a sticky deadline end it.
+    pub(crate) fn pause(&self, direction: Direction, until: Instant) -> io::Result<()> {
+        let Ok(source) = &self.source else { return Ok(()) };
+        // The failed attempt has put it back; it is put back again below.
+        source.consume(direction);
+        let mut wait = Wait { place: None, deadline: Some(until), timeout_counted: true };
+        let outcome = loop {
+            match self.wait(source, direction, &mut wait) {
+                Ok(true) => break Ok(()),
+                Ok(false) => {}
+                Err(e) if e.kind() == io::ErrorKind::TimedOut && Instant::now() >= until => {
+                    break Ok(());
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        drop(wait);
+        wake(source.restore(direction));
+        outcome
+    }
+
     /// Sets the deadline of all operations in a direction, those that wait included.
     pub(crate) fn set_deadline(
         &self,
@@ -339,7 +363,7 @@ impl<S: AsFd> Socket<S> {
             // It fails if the kernel has forgotten the descriptor already.
             let _ = source.mute(self.inner.as_fd());
         }
-        if replace(self.inner.as_fd()).is_err() {
+        if sys::replace_by_nothing(self.inner.as_fd()).is_err() {
             // No descriptor left for a placeholder: the peer learns of the end, the rest happens at drop.
             // SAFETY: takes no pointers.
             unsafe { libc::shutdown(self.inner.as_fd().as_raw_fd(), libc::SHUT_RDWR) };
@@ -381,18 +405,6 @@ fn wake(handed_out: Option<NonNull<()>>) {
 /// Whether the party blocks its thread: bit 0 of a waiter's word.
 fn is_thread(waiter: Waiter) -> bool {
     waiter.into_raw().addr().get() & 1 != 0
-}
-
-/// Puts an unconnected socket in the place of `fd`, closing what was there.
-fn replace(fd: BorrowedFd<'_>) -> io::Result<()> {
-    let placeholder = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
-    // SAFETY: both are open. The number keeps its owner, which will close the placeholder.
-    if unsafe { libc::dup2(placeholder.as_raw_fd(), fd.as_raw_fd()) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: takes no pointers. A child that is spawned right now may inherit the placeholder: harmless.
-    unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
-    Ok(())
 }
 
 pub(crate) fn aborted() -> io::Error {

@@ -6,22 +6,20 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 use std::time::{Duration, Instant};
 
 use gmp_netpoll::Direction::{Read, Write};
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 
 use super::convert::{common, delegate, stream, timed};
+use super::dial;
 use super::resolve::each_address;
 use super::socket::Socket;
-
-/// Connections that the kernel completes before `accept` takes them; it lowers this to its own
-/// `somaxconn`. std's 128 makes a burst of a thousand clients wait a second for a repeated SYN.
-const BACKLOG: i32 = 4096;
+use crate::context::Context;
 
 /// A TCP connection.
 pub struct TcpStream(Socket<net::TcpStream>);
 
 common!(TcpStream, net::TcpStream);
 timed!(TcpStream);
-stream!(TcpStream);
+stream!(TcpStream, net::TcpStream);
 
 impl TcpStream {
     /// Connects to the first address of `address` that answers. Parks; a name is looked up as by
@@ -46,15 +44,48 @@ impl TcpStream {
         TcpStream::connect_until(address, Instant::now().checked_add(timeout))
     }
 
+    /// As `connect`, until `context` is over; its deadline is divided among nothing, so the first address may
+    /// use it up. Parks. A name is looked up to the end even if the context ends meanwhile. Outside a runtime
+    /// only the context's deadline ends a wait, a cancellation is noticed before and after it.
+    ///
+    /// # Errors
+    ///
+    /// The context's, as the source of a `ConnectionAborted` (cancelled) or `TimedOut` (its deadline); the
+    /// resolver's, or the last attempt's.
+    pub fn connect_context<A: ToSocketAddrs>(
+        context: &Context,
+        address: A,
+    ) -> io::Result<TcpStream> {
+        dial::not_over(context)?;
+        each_address(address, |address| {
+            dial::not_over(context)?;
+            let stream = TcpStream::begin(&address)?;
+            dial::until_over(context, stream, TcpStream::socket, |stream| {
+                stream.finish(None)
+            })
+        })
+    }
+
     fn connect_until(address: &SocketAddr, deadline: Option<Instant>) -> io::Result<TcpStream> {
+        let stream = TcpStream::begin(address)?;
+        stream.finish(deadline)?;
+        Ok(stream)
+    }
+
+    /// A connection that may still be in progress.
+    fn begin(address: &SocketAddr) -> io::Result<TcpStream> {
         let socket = tcp_socket(address)?;
         match socket.connect(&(*address).into()) {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
             Err(error) => return Err(error),
         }
-        let stream = TcpStream(Socket::new(net::TcpStream::from(socket))?);
-        stream.0.whole(Write, deadline, |s| match s.take_error()? {
+        Ok(TcpStream(Socket::new(net::TcpStream::from(socket))?))
+    }
+
+    /// Waits until it is connected, or cannot be.
+    fn finish(&self, deadline: Option<Instant>) -> io::Result<()> {
+        self.0.whole(Write, deadline, |s| match s.take_error()? {
             Some(error) => Err(error),
             None => match s.peer_addr() {
                 // Neither failed nor connected yet.
@@ -63,8 +94,25 @@ impl TcpStream {
                 }
                 outcome => outcome.map(|_| ()),
             },
-        })?;
-        Ok(stream)
+        })
+    }
+
+    /// How long closing waits for unsent data to be acknowledged (`SO_LINGER`); zero resets the connection.
+    ///
+    /// # Errors
+    ///
+    /// The system's, and `ConnectionAborted` once closed.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        self.0.with(|s| SockRef::from(s).set_linger(linger))
+    }
+
+    /// See [`set_linger`](Self::set_linger).
+    ///
+    /// # Errors
+    ///
+    /// The system's, and `ConnectionAborted` once closed.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        self.0.with(|s| SockRef::from(s).linger())
     }
 
     /// As `read`, but the data stays. Parks.
@@ -97,85 +145,8 @@ impl TcpStream {
     }
 }
 
-/// A TCP socket that waits for connections.
-pub struct TcpListener(Socket<net::TcpListener>);
-
-common!(TcpListener, net::TcpListener);
-
-impl TcpListener {
-    /// Listens on the first address of `address` that can be had, with `SO_REUSEADDR`. Blocks only for a
-    /// name to be looked up.
-    ///
-    /// # Errors
-    ///
-    /// The resolver's, or the last attempt's.
-    pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<TcpListener> {
-        each_address(address, |address| {
-            let socket = tcp_socket(&address)?;
-            socket.set_reuse_address(true)?;
-            socket.bind(&address.into())?;
-            socket.listen(BACKLOG)?;
-            TcpListener::adopt(net::TcpListener::from(socket))
-        })
-    }
-
-    /// The next connection. Parks. A connection that was reset before it was accepted is skipped.
-    ///
-    /// # Errors
-    ///
-    /// The system's (no descriptors left, for one); `TimedOut`; `ConnectionAborted` once closed.
-    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, address) = self.0.whole(Read, None, |s| {
-            loop {
-                match s.accept() {
-                    Err(e) if e.raw_os_error() == Some(libc::ECONNABORTED) => {}
-                    outcome => return outcome,
-                }
-            }
-        })?;
-        Ok((TcpStream::adopt(stream)?, address))
-    }
-
-    /// The connections to come, endlessly.
-    pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self }
-    }
-
-    /// Sets the deadline of `accept`, also of one that waits.
-    ///
-    /// # Errors
-    ///
-    /// `ConnectionAborted` once closed.
-    pub fn set_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
-        self.0.set_deadline(Read, deadline)
-    }
-
-    delegate! {
-        /// Our address.
-        local_addr() -> SocketAddr;
-        /// The hop limit of packets.
-        ttl() -> u32;
-        /// See [`ttl`](Self::ttl).
-        set_ttl(ttl: u32) -> ();
-    }
-}
-
-/// The connections of a listener; never `None`.
-#[derive(Debug)]
-pub struct Incoming<'a> {
-    listener: &'a TcpListener,
-}
-
-impl Iterator for Incoming<'_> {
-    type Item = io::Result<TcpStream>;
-
-    fn next(&mut self) -> Option<io::Result<TcpStream>> {
-        Some(self.listener.accept().map(|(stream, _)| stream))
-    }
-}
-
 /// A non-blocking socket. What is accepted from it inherits `TCP_NODELAY` on Linux and the BSDs, for free.
-fn tcp_socket(address: &SocketAddr) -> io::Result<socket2::Socket> {
+pub(super) fn tcp_socket(address: &SocketAddr) -> io::Result<socket2::Socket> {
     let socket =
         socket2::Socket::new(Domain::for_address(*address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;

@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 use std::time::{Duration, Instant};
 
 use gmp_netpoll::Direction::{Read, Write};
+use socket2::{Domain, Protocol, Type};
 
-use super::convert::{common, delegate, timed};
+use super::convert::{adopt, common, delegate, timed};
 use super::resolve::{each_address, lookup_host};
 use super::socket::Socket;
 
@@ -15,6 +16,7 @@ use super::socket::Socket;
 pub struct UdpSocket(Socket<net::UdpSocket>);
 
 common!(UdpSocket, net::UdpSocket);
+adopt!(UdpSocket, net::UdpSocket);
 timed!(UdpSocket);
 
 impl UdpSocket {
@@ -130,4 +132,12 @@ impl UdpSocket {
         /// Leaves a multicast group.
         leave_multicast_v6(group: &Ipv6Addr, interface: u32) -> ();
     }
+}
+
+/// A non-blocking socket.
+pub(super) fn udp_socket(address: &SocketAddr) -> io::Result<socket2::Socket> {
+    let socket =
+        socket2::Socket::new(Domain::for_address(*address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }

@@ -9,15 +9,19 @@ use std::time::{Duration, Instant};
 
 use gmp_netpoll::Direction::{Read, Write};
 
-use super::convert::{common, delegate, stream, timed};
+use super::convert::{adopt, common, delegate, stream, timed};
+use super::dial;
+use super::listener::accept;
 use super::socket::Socket;
+use crate::context::Context;
 
 /// A connected Unix stream socket.
 pub struct UnixStream(Socket<net::UnixStream>);
 
 common!(UnixStream, net::UnixStream);
+adopt!(UnixStream, net::UnixStream);
 timed!(UnixStream);
-stream!(UnixStream);
+stream!(UnixStream, net::UnixStream);
 
 impl UnixStream {
     /// Connects to the socket at `path`. Blocks the thread, declared, while the listener's queue is full:
@@ -37,6 +41,32 @@ impl UnixStream {
     /// The system's.
     pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
         UnixStream::adopt(gmp_sched::blocking(|| net::UnixStream::connect_addr(address))?)
+    }
+
+    /// As `connect`, until `context` is over. Parks: while the listener's queue is full it asks again, first
+    /// after 1 ms and at most every 50 ms.
+    ///
+    /// # Errors
+    ///
+    /// The context's, as the source of a `ConnectionAborted` (cancelled) or `TimedOut` (its deadline); the
+    /// system's.
+    pub fn connect_context<P: AsRef<Path>>(context: &Context, path: P) -> io::Result<UnixStream> {
+        let address = socket2::SockAddr::unix(path)?;
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            dial::not_over(context)?;
+            match socket.connect(&address) {
+                Ok(()) => return UnixStream::of(net::UnixStream::from(OwnedFd::from(socket))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Ends early when the context does.
+                    let _ = context.done().recv_timeout(pause);
+                    pause = (pause * 2).min(Duration::from_millis(50));
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Two streams, connected to each other.
@@ -63,6 +93,7 @@ impl UnixStream {
 pub struct UnixListener(Socket<net::UnixListener>);
 
 common!(UnixListener, net::UnixListener);
+adopt!(UnixListener, net::UnixListener);
 
 impl UnixListener {
     /// Listens at `path`, which must not exist.
@@ -83,13 +114,14 @@ impl UnixListener {
         UnixListener::adopt(net::UnixListener::bind_addr(address)?)
     }
 
-    /// The next connection. Parks.
+    /// The next connection. Parks. Patient without descriptors, as
+    /// [`TcpListener::accept`](super::TcpListener::accept).
     ///
     /// # Errors
     ///
     /// The system's; `TimedOut`; `ConnectionAborted` once closed.
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let (stream, address) = self.0.whole(Read, None, |s| s.accept())?;
+        let (stream, address) = accept(&self.0, net::UnixListener::accept)?;
         Ok((UnixStream::adopt(stream)?, address))
     }
 
@@ -113,6 +145,15 @@ impl UnixListener {
     }
 }
 
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = UnixIncoming<'a>;
+
+    fn into_iter(self) -> UnixIncoming<'a> {
+        self.incoming()
+    }
+}
+
 /// The connections of a listener; never `None`.
 #[derive(Debug)]
 pub struct UnixIncoming<'a> {
@@ -131,6 +172,7 @@ impl Iterator for UnixIncoming<'_> {
 pub struct UnixDatagram(Socket<net::UnixDatagram>);
 
 common!(UnixDatagram, net::UnixDatagram);
+adopt!(UnixDatagram, net::UnixDatagram);
 timed!(UnixDatagram);
 
 impl UnixDatagram {
@@ -141,6 +183,15 @@ impl UnixDatagram {
     /// The system's.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
         UnixDatagram::adopt(net::UnixDatagram::bind(path)?)
+    }
+
+    /// As `bind`, on an address.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
+        UnixDatagram::adopt(net::UnixDatagram::bind_addr(address)?)
     }
 
     /// A socket without an address.
@@ -171,6 +222,15 @@ impl UnixDatagram {
         self.0.with(|s| s.connect(path))
     }
 
+    /// As `connect`, to an address.
+    ///
+    /// # Errors
+    ///
+    /// The system's; `ConnectionAborted` once closed.
+    pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
+        self.0.with(|s| s.connect_addr(address))
+    }
+
     /// The next datagram, as far as it fits, and who sent it. Parks.
     ///
     /// # Errors
@@ -197,6 +257,15 @@ impl UnixDatagram {
     pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
         let path = path.as_ref();
         self.0.whole(Write, None, |s| s.send_to(buf, path))
+    }
+
+    /// As `send_to`, to an address.
+    ///
+    /// # Errors
+    ///
+    /// As for `send_to`.
+    pub fn send_to_addr(&self, buf: &[u8], address: &SocketAddr) -> io::Result<usize> {
+        self.0.whole(Write, None, |s| s.send_to_addr(buf, address))
     }
 
     /// Sends a datagram to the peer. Parks while its buffer is full.

@@ -31,6 +31,7 @@ mod raw_rwlock;
 mod rwlock;
 mod semaphore;
 mod single_flight;
+mod unwind;
 mod wait_group;
 mod wait_list;
 
@@ -48,6 +49,8 @@ pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Semaphore, SemaphoreGuard};
 pub use single_flight::SingleFlight;
 pub use wait_group::WaitGroup;
+
+pub(crate) use raw_mutex::RawMutex;
 
 use atomic::{AtomicU8, Ordering};
 

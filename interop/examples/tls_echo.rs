@@ -1,0 +1,15 @@
+//! An echo server that speaks TLS, with a certificate of its own making: `cargo run --example tls_echo -- [ADDRESS]`.
+
+use gmp::net::TcpListener;
+
+#[gmp::main(unsafe)] // No thread-local is kept over a park.
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".into());
+    let listener = TcpListener::bind(address)?;
+    println!("listening on {}", listener.local_addr()?);
+    let config = gmp_interop::tls::Identity::new()?.server()?;
+    gmp_interop::serve(&listener, move |stream| {
+        let _ = gmp_interop::tls::echo(stream, config.clone());
+    });
+    Ok(())
+}
