@@ -20,6 +20,7 @@ mod msrv;
 mod package;
 mod process;
 mod san;
+mod stress;
 mod suite;
 mod tidy;
 
@@ -45,9 +46,10 @@ const GATES: [(&str, &str, Gate); 10] = [
 type Tool = fn(&[String]) -> Result<(), String>;
 
 /// The tools, with what they take.
-const TOOLS: [(&str, &str, Tool); 3] = [
+const TOOLS: [(&str, &str, Tool); 4] = [
     ("ci", "all gates: what .ci/run runs", ci::run),
     ("cross", "[ARGS]  tests for aarch64 under qemu-user", cross::run),
+    ("stress", "[--minutes N] [--seed S] [--only NAME]  seeded runs under load", stress::run),
     ("bench", "[--help]  every workload on every runtime, one report", bench::run),
 ];
 

@@ -28,6 +28,17 @@ use crate::arch;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Context(NonNull<u8>);
 
+/// The innermost frame of a suspended execution, as an unwinder wants it: what the registers will hold when it goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// The address at which it goes on.
+    pub pc: usize,
+    /// The stack pointer.
+    pub sp: usize,
+    /// The frame pointer register, whatever the code uses it for.
+    pub fp: usize,
+}
+
 // SAFETY: a `Context` is an address; using it is `unsafe` and states what must hold, on whatever thread.
 unsafe impl Send for Context {}
 // SAFETY: as above; there is nothing to change through a shared reference.
@@ -38,6 +49,24 @@ impl Context {
     #[inline]
     pub fn as_ptr(self) -> *mut u8 {
         self.0.as_ptr()
+    }
+
+    /// The context whose [`as_ptr`](Context::as_ptr) this is.
+    ///
+    /// # Safety
+    /// `sp` comes from `as_ptr` of a context that has not been continued since.
+    #[inline]
+    pub unsafe fn from_ptr(sp: NonNull<u8>) -> Context {
+        Context(sp)
+    }
+
+    /// Where the execution will go on, and the registers from which an unwinder finds its callers.
+    ///
+    /// # Safety
+    /// The execution is suspended, and stays so during the call.
+    pub unsafe fn frame(self) -> Frame {
+        // SAFETY: suspended — the caller's promise.
+        unsafe { arch::frame(self) }
     }
 
     #[inline]

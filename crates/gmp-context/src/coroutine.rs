@@ -27,11 +27,8 @@ use std::thread;
 use crate::arch;
 use crate::context::{Commit, Context, no_commit, prepare, shadow_stack_active};
 use crate::fatal::fatal;
-use crate::pool::StackPool;
-use crate::stack::{Stack, default_stack_size};
-
-/// The stacks of all coroutines of the process.
-static POOL: StackPool = StackPool::new();
+use crate::memory::{PooledStack, StackMemory};
+use crate::stack::default_stack_size;
 
 /// `arg` on the way to the owner: null for a yield, this for the end.
 const FINISHED: *mut () = core::ptr::dangling_mut::<u8>().cast();
@@ -39,13 +36,6 @@ const FINISHED: *mut () = core::ptr::dangling_mut::<u8>().cast();
 /// How often the closure must fit into the stack: it is moved there, and moved again when it starts, in debug builds
 /// through a few temporaries; and something must remain for it to run on.
 const CLOSURE_SHARE: usize = 8;
-
-/// Gives back a stack and the reservation that it came from.
-fn release(stack: Stack) {
-    let size = stack.size();
-    POOL.give(stack);
-    POOL.unreserve(size, 1);
-}
 
 /// What [`Coroutine::resume`] came back with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,11 +67,16 @@ pub enum Resumed<Out, Ret> {
 /// let c = gmp_context::Coroutine::<(), (), ()>::new(|_, ()| ());
 /// std::thread::spawn(move || drop(c));
 /// ```
-pub struct Coroutine<In: 'static, Out: 'static, Ret: 'static> {
+pub struct Coroutine<
+    In: 'static,
+    Out: 'static,
+    Ret: 'static,
+    S: StackMemory + 'static = PooledStack,
+> {
     /// Where it is suspended; none when it has ended.
     context: Option<Context>,
-    /// Present until it has ended.
-    stack: Option<Stack>,
+    /// What it runs on. Dropped last, unless it must be leaked.
+    stack: ManuallyDrop<S>,
     /// The closure, on the stack; read at the first resume.
     closure: *mut (),
     types: PhantomData<fn(In) -> (Out, Ret)>,
@@ -120,34 +115,64 @@ impl<In, Out, Ret> Coroutine<In, Out, Ret> {
     where
         F: FnOnce(&Yielder<In, Out>, In) -> Ret + 'static,
     {
+        Self::with_stack(PooledStack::new(size)?, f)
+    }
+}
+
+impl<In, Out, Ret, S: StackMemory> Coroutine<In, Out, Ret, S> {
+    /// A coroutine on a stack of one's own.
+    ///
+    /// # Errors
+    /// `f` larger than an eighth of the stack, or a thread with a hardware shadow stack. Drops the stack and `f`.
+    #[inline]
+    pub fn with_stack<F>(stack: S, f: F) -> io::Result<Self>
+    where
+        F: FnOnce(&Yielder<In, Out>, In) -> Ret + 'static,
+    {
         if shadow_stack_active() {
-            let text = "this thread has a hardware shadow stack, which forbids switching stacks; \
-                        run with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+            return Err(no_shadow_stacks());
         }
-        POOL.reserve(size, 1)?;
-        let stack = POOL.take(size);
-        let room = stack.top().addr().get() - stack.limit().addr().get();
-        let align = mem::align_of::<F>().max(16);
-        if mem::size_of::<F>().saturating_add(align) > room / CLOSURE_SHARE {
-            release(stack);
-            let text = "the closure is too large for the stack; give it a larger one, or box what it captures";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        let mut top = stack.top();
+        if mem::size_of::<F>() > 0 {
+            let align = mem::align_of::<F>().max(16);
+            let room = top.addr().get() - stack.limit().addr().get();
+            if mem::size_of::<F>().saturating_add(align) > room / CLOSURE_SHARE {
+                return Err(closure_too_large());
+            }
+            let place = top.as_ptr().wrapping_sub(mem::size_of::<F>());
+            let place = place.wrapping_sub(place.addr() % align);
+            // SAFETY: below the top and above the limit, as checked; never null.
+            top = unsafe { NonNull::new_unchecked(place) };
         }
-        let top = stack.top().as_ptr().wrapping_sub(mem::size_of::<F>());
-        let top = top.wrapping_sub(top.addr() % align);
-        // SAFETY: below the top and above the limit, as checked; never null.
-        let top = unsafe { NonNull::new_unchecked(top) };
-        // SAFETY: aligned for `F`, inside our stack, with room for it below the stack's top.
-        unsafe { top.cast::<F>().write(f) };
+        let closure = if mem::size_of::<F>() > 0 { top.cast::<F>() } else { NonNull::dangling() };
+        // SAFETY: aligned for `F`, inside our stack, with room for it below the stack's top; or of no size.
+        unsafe { closure.write(f) };
         // SAFETY: 16-aligned; the stack below is unused, large enough, and ours until the coroutine has ended.
         let context = unsafe { prepare(top, entry::<F, In, Out, Ret>) };
         Ok(Coroutine {
             context: Some(context),
-            stack: Some(stack),
-            closure: top.as_ptr().cast(),
+            stack: ManuallyDrop::new(stack),
+            closure: closure.as_ptr().cast(),
             types: PhantomData,
         })
+    }
+
+    /// The stack of a coroutine that has ended, for the next one.
+    ///
+    /// # Panics
+    /// When it has not ended; that drops it.
+    #[inline]
+    pub fn into_stack(self) -> S {
+        assert!(self.is_finished(), "gmp: a coroutine that has not ended needs its stack");
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: taken once: the coroutine is not dropped.
+        unsafe { ManuallyDrop::take(&mut this.stack) }
+    }
+
+    /// What it runs on.
+    #[inline]
+    pub fn stack(&self) -> &S {
+        &self.stack
     }
 
     /// Lets the coroutine run until it suspends or ends.
@@ -191,12 +216,22 @@ impl<In, Out, Ret> Coroutine<In, Out, Ret> {
             return Resumed::Yielded(unsafe { back.word.cast::<Out>().read() });
         }
         // SAFETY: otherwise it leads to the outcome, ours to move out.
-        let outcome = unsafe { back.word.cast::<thread::Result<Ret>>().read() };
-        if let Some(stack) = self.stack.take() {
-            release(stack);
-        }
-        Resumed::Returned(outcome)
+        Resumed::Returned(unsafe { back.word.cast::<thread::Result<Ret>>().read() })
     }
+}
+
+#[cold]
+fn no_shadow_stacks() -> io::Error {
+    let text = "this thread has a hardware shadow stack, which forbids switching stacks; \
+                run with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off";
+    io::Error::new(io::ErrorKind::Unsupported, text)
+}
+
+#[cold]
+fn closure_too_large() -> io::Error {
+    let text =
+        "the closure is too large for the stack; give it a larger one, or box what it captures";
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 #[cold]
@@ -264,35 +299,53 @@ where
     fatal("a coroutine was resumed after its end")
 }
 
-impl<In, Out, Ret> Drop for Coroutine<In, Out, Ret> {
-    fn drop(&mut self) {
-        if self.context.is_some() && cfg!(panic = "abort") {
-            mem::forget(self.stack.take());
-            return;
-        }
+impl<In, Out, Ret, S: StackMemory> Coroutine<In, Out, Ret, S> {
+    /// Unwinds what is suspended, so that the destructors on its stack run. The first panic that comes out of them.
+    #[cold]
+    fn unwind(&mut self) -> thread::Result<()> {
+        let mut first = Ok(());
         while let Some(context) = self.context.take() {
             // SAFETY: this coroutine's, taken, so used once; null asks for the unwind.
-            match unsafe { self.enter(context, null_mut()) } {
+            let result = match unsafe { self.enter(context, null_mut()) } {
                 // It caught the unwind and suspended again: once more.
-                Resumed::Yielded(output) => drop(output),
-                Resumed::Returned(Ok(value)) => drop(value),
-                // A destructor panicked; as anywhere else, that goes on unless we are panicking already.
-                Resumed::Returned(Err(panic)) => {
-                    if !panic.is::<ForcedUnwind>() && !thread::panicking() {
-                        resume_unwind(panic);
-                    }
-                }
+                Resumed::Yielded(output) => catch_unwind(AssertUnwindSafe(|| drop(output))),
+                Resumed::Returned(Ok(value)) => catch_unwind(AssertUnwindSafe(|| drop(value))),
+                Resumed::Returned(Err(panic)) if panic.is::<ForcedUnwind>() => Ok(()),
+                Resumed::Returned(Err(panic)) => Err(panic),
+            };
+            first = first.and(result);
+        }
+        first
+    }
+}
+
+impl<In, Out, Ret, S: StackMemory> Drop for Coroutine<In, Out, Ret, S> {
+    #[inline]
+    fn drop(&mut self) {
+        let mut result = Ok(());
+        if self.context.is_some() {
+            if cfg!(panic = "abort") {
+                return;
+            }
+            result = self.unwind();
+        }
+        // SAFETY: once, in the drop; the coroutine has ended.
+        unsafe { ManuallyDrop::drop(&mut self.stack) };
+        if let Err(panic) = result {
+            // As anywhere else, a destructor's panic goes on unless we are panicking already.
+            if !thread::panicking() {
+                resume_unwind(panic);
             }
         }
     }
 }
 
-impl<In, Out, Ret> core::fmt::Debug for Coroutine<In, Out, Ret> {
+impl<In, Out, Ret, S: StackMemory> core::fmt::Debug for Coroutine<In, Out, Ret, S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Coroutine")
             .field("context", &self.context)
-            .field("stack", &self.stack)
-            .finish()
+            .field("limit", &self.stack.limit())
+            .finish_non_exhaustive()
     }
 }
 

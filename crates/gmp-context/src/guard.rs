@@ -41,6 +41,8 @@ unsafe impl Sync for Previous {}
 static PREVIOUS: Previous = Previous([const { UnsafeCell::new(MaybeUninit::uninit()) }; 2]);
 static INSTALLED: Lock<bool> = Lock::new(false);
 static DESCRIBE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+/// What `set_advice` was given last.
+static ADVICE: AtomicPtr<&'static str> = AtomicPtr::new(core::ptr::null_mut());
 static FRAME: AtomicUsize = AtomicUsize::new(0);
 
 /// Installs the handler for SIGSEGV and SIGBUS; once per process, later calls do nothing. Blocks only while another
@@ -75,6 +77,12 @@ pub fn install() -> io::Result<()> {
 pub fn set_describe(describe: Describe) {
     // Release: pairs with Acquire in `report`; whatever the caller prepared for it is visible to the handler.
     DESCRIBE.store(describe as *mut (), Ordering::Release);
+}
+
+/// Sets the line that says how to raise the limit, without a line break. Neither blocks nor fails; the last one set counts.
+pub fn set_advice(advice: &'static &'static str) {
+    // Release: pairs with Acquire in `report`; a static needs no more than its address.
+    ADVICE.store(core::ptr::from_ref(advice).cast_mut(), Ordering::Release);
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {
@@ -113,6 +121,8 @@ fn overflowed(fault: &Fault) -> Option<Place> {
     slab::find(fault.address).filter(|stack| fault.address < stack.limit)
 }
 
+const ADVICE_UNLESS_SET: &str = "give it a larger stack size, or recurse through `maybe_grow`; only pages that are touched take memory";
+
 #[cold]
 fn report(fault: &Fault, stack: Place) -> ! {
     let address = if fault.no_address { fault.sp } else { fault.address };
@@ -135,7 +145,13 @@ fn report(fault: &Fault, stack: Place) -> ! {
     out(Hex::new(stack.top).as_bytes());
     out(b", is used up (fault at ");
     out(Hex::new(address).as_bytes());
-    out(b")\ngmp: give it a larger stack size; only pages that are touched take memory\n");
+    out(b")\ngmp: ");
+    // Acquire: pairs with Release in `set_advice`.
+    let advice = ADVICE.load(Ordering::Acquire);
+    // SAFETY: null or the address of a static.
+    let advice = unsafe { advice.as_ref() };
+    out(advice.copied().unwrap_or(ADVICE_UNLESS_SET).as_bytes());
+    out(b"\n");
     sys::abort()
 }
 

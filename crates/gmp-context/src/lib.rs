@@ -57,7 +57,11 @@
 mod context;
 mod coroutine;
 mod generator;
+mod segment;
+
+mod cache;
 pub mod guard;
+mod memory;
 mod pool;
 mod stack;
 
@@ -70,13 +74,16 @@ mod slab;
 mod sync;
 mod sys;
 
+pub use cache::StackCache;
 pub use context::{
-    Commit, Context, Entry, no_commit, prefetch, prepare, shadow_stack_active, switch,
+    Commit, Context, Entry, Frame, no_commit, prefetch, prepare, shadow_stack_active, switch,
 };
 pub use coroutine::{Coroutine, Resumed, Yielder};
 pub use generator::Generator;
 pub use limits::ReserveError;
+pub use memory::{PooledStack, StackMemory};
 pub use pool::{PoolStats, StackPool};
+pub use segment::{grow, grow_on, maybe_grow, remaining};
 pub use stack::{Stack, default_stack_size};
 
 #[cfg(doctest)]

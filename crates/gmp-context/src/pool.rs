@@ -24,9 +24,9 @@ use crate::sys;
 
 /// Logarithms of the smallest and largest stack: 16 KiB, in which nothing can print a backtrace any more, and 64 GiB, the
 /// largest of which a 47-bit address space holds a useful number.
-const SMALLEST: u32 = 14;
+pub(crate) const SMALLEST: u32 = 14;
 const LARGEST: u32 = 36;
-const CLASSES: usize = (LARGEST - SMALLEST + 1) as usize;
+pub(crate) const CLASSES: usize = (LARGEST - SMALLEST + 1) as usize;
 
 /// Slots of the first slab of a class.
 const FIRST_SLOTS: usize = 64;
@@ -91,11 +91,16 @@ pub struct PoolStats {
     pub bytes: usize,
 }
 
-/// The class for stacks of at least `size` bytes.
-fn class_of(size: usize) -> Option<u32> {
-    let class = size.checked_next_power_of_two()?.trailing_zeros();
-    let class = class.max(SMALLEST).max(sys::page_size().trailing_zeros());
-    (class <= LARGEST).then_some(class)
+/// The class for stacks of at least `size` bytes: the logarithm of their size.
+#[inline]
+pub(crate) fn class_of(size: usize) -> Result<u32, ReserveError> {
+    // Of pages up to 64 KiB; a stack is not smaller than one.
+    const LARGEST_PAGE: u32 = 16;
+    let mut class = size.checked_next_power_of_two().map_or(usize::BITS, usize::trailing_zeros);
+    if class < LARGEST_PAGE {
+        class = class.max(SMALLEST).max(sys::page_size().trailing_zeros());
+    }
+    if class <= LARGEST { Ok(class) } else { Err(ReserveError(Cause::TooLarge(size))) }
 }
 
 impl StackPool {
@@ -136,7 +141,7 @@ impl StackPool {
     /// # Errors
     /// As `reserve`.
     pub fn try_reserve(&self, size: usize, n: usize) -> Result<(), ReserveError> {
-        let class = class_of(size).ok_or(ReserveError(Cause::TooLarge(size)))?;
+        let class = class_of(size)?;
         loop {
             let mut state = self.class(class).lock();
             let spare = state.capacity - state.live - state.reserved;
@@ -161,7 +166,7 @@ impl StackPool {
         assert!(rest.is_some(), "gmp: unreserve of more stacks than are reserved");
     }
 
-    /// Redeems a reservation of this size. The stack's contents are arbitrary.
+    /// Redeems a reservation of this size. The stack's contents are arbitrary; its uppermost page has been touched.
     ///
     /// Constant time; no system call unless the lock is contended, no allocation.
     ///
@@ -182,19 +187,28 @@ impl StackPool {
     /// # Panics
     /// When the stack is another pool's.
     pub fn give(&self, stack: Stack) {
-        // Relaxed: whoever holds a stack of ours has seen the number that it was made with.
-        assert_eq!(stack.owner(), self.id.load(Ordering::Relaxed), "gmp: stack of another pool");
+        assert!(self.owns(&stack), "gmp: stack of another pool");
         let mut state = self.lock(stack.size());
         let (slab, slot) = stack.into_slot();
         state.give(slab, slot);
     }
 
     /// Gives the pages of free stacks back to the kernel, and the address space of slabs that are wholly free and not
-    /// reserved. Returns the number of stacks that were given back since they were last trimmed.
+    /// reserved. Returns of how many stacks, given back since they were last trimmed, pages were given back one by one.
     ///
     /// One system call per such stack. Others wait for at most 32 of those calls at a time. Returns 0 at once when another
     /// thread is at it.
     pub fn trim(&self) -> usize {
+        self.clean(0)
+    }
+
+    /// As [`trim`](StackPool::trim), but each free stack keeps its uppermost 16 KiB, so that using it again costs nothing:
+    /// what goes is the depth that some of them grew to, and slabs that nobody needs.
+    pub fn trim_deep(&self) -> usize {
+        self.clean(slab::SHALLOW)
+    }
+
+    fn clean(&self, keep: usize) -> usize {
         // Acquire: pairs with Release at the end; the slab lists are as the last one left them.
         if self.trimming.swap(true, Ordering::Acquire) {
             return 0;
@@ -203,19 +217,46 @@ impl StackPool {
         for class in &self.classes {
             let mut next = class.lock().slabs;
             while let Some(slab) = next {
-                cleaned += clean(class, slab);
-                // Only we remove slabs, so this one and its successor stay.
+                // What is unmapped needs no cleaning. Only we remove slabs, so this one's successor stays.
                 next = slab.state.next.get();
                 let removed = class.lock().remove_if_unneeded(slab);
                 if removed {
                     // SAFETY: it was in no list any more, with no stack out, when we had the lock.
                     unsafe { slab::destroy(slab) };
+                } else {
+                    cleaned += clean(class, slab, keep);
                 }
             }
         }
         // Release: pairs with Acquire above.
         self.trimming.store(false, Ordering::Release);
         cleaned
+    }
+
+    /// A stack, reserved and taken at once.
+    pub(crate) fn take_new(&self, class: u32) -> Result<Stack, ReserveError> {
+        loop {
+            let mut state = self.class(class).lock();
+            if state.capacity - state.live > state.reserved {
+                state.reserved += 1;
+                let taken = state.take();
+                drop(state);
+                let (slab, slot) = taken.expect("gmp: a free stack is in no slab");
+                return Ok(Stack::new(slab, slot));
+            }
+            drop(state);
+            self.grow(class, 1)?;
+        }
+    }
+
+    /// Takes stacks of one class back, and the reservations behind them.
+    pub(crate) fn give_all(&self, class: u32, stacks: impl Iterator<Item = Stack>) {
+        let mut state = self.class(class).lock();
+        for stack in stacks {
+            let (slab, slot) = stack.into_slot();
+            state.give(slab, slot);
+            state.reserved -= 1;
+        }
     }
 
     /// Counts over all sizes; each size at a moment of its own.
@@ -230,6 +271,13 @@ impl StackPool {
             sum.bytes += state.bytes;
         }
         sum
+    }
+
+    /// Whether a stack is this pool's.
+    #[inline]
+    pub(crate) fn owns(&self, stack: &Stack) -> bool {
+        // Relaxed: whoever holds a stack of ours has seen the number that it was made with.
+        stack.owner() == self.id.load(Ordering::Relaxed)
     }
 
     fn class(&self, class: u32) -> &Lock<Class> {
@@ -282,14 +330,14 @@ impl StackPool {
     }
 }
 
-/// Cleans the free slots of a slab, letting go of the lock now and then. How many had something to clean.
-fn clean(class: &Lock<Class>, slab: &Slab) -> usize {
+/// Cleans the free slots of a slab down to `keep` bytes, letting go of the lock now and then. How many it asked for.
+fn clean(class: &Lock<Class>, slab: &Slab, keep: usize) -> usize {
     let mut cleaned = 0;
     let mut slot = 0;
     loop {
         let _guard = class.lock();
         let end = slab.used().min(slot + TRIM_BATCH);
-        cleaned += (slot..end).filter(|slot| slab.clean(*slot)).count();
+        cleaned += (slot..end).filter(|slot| slab.clean(*slot, keep)).count();
         if end == slab.used() {
             return cleaned;
         }

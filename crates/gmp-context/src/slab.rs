@@ -16,8 +16,10 @@
 //!
 //! ```text
 //!  link   0x0000_0000            no guard yet, hence not in the list (slots from `claimed` upwards)
-//!         0x7fff_ffff LIVE       handed out
-//!         next + 1, or END       free, in the list; bit 31 DIRTY: has perhaps pages of its own
+//!         0x3fff_ffff LIVE       handed out
+//!         next + 1, or END       free, in the list
+//!           | bit 31 DIRTY         it has perhaps pages of its own
+//!           | bit 30 DEEP          it has perhaps more of them than `SHALLOW` bytes
 //! ```
 //!
 //! A slab is mapped without guards, which costs a microsecond whatever its size. Guards follow in *runs* of slots, as
@@ -31,9 +33,14 @@ use crate::lock::Lock;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::{self, Errno};
 
-const LIVE: u32 = 0x7fff_ffff;
-const END: u32 = 0x7fff_fffe;
+const LIVE: u32 = 0x3fff_ffff;
+const END: u32 = 0x3fff_fffe;
 const DIRTY: u32 = 1 << 31;
+const DEEP: u32 = 1 << 30;
+
+/// Bytes at the top of a stack that it keeps when it is trimmed for reuse: what most that ever run need, so that trimming
+/// them finds nothing, and few enough that the free ones do not matter.
+pub(crate) const SHALLOW: usize = 16 << 10;
 
 /// Bytes of the guard below a stack of `size` bytes: an odd number of pages.
 ///
@@ -140,7 +147,7 @@ impl Slab {
     pub(crate) fn take(&self) -> Option<u32> {
         let slot = self.state.free.get().checked_sub(1)?;
         // SAFETY: the link of one of our slots, under the lock.
-        let next = unsafe { self.link(slot).read() } & !DIRTY;
+        let next = unsafe { self.link(slot).read() } & !(DIRTY | DEEP);
         self.state.free.set(if next == END { 0 } else { next });
         // SAFETY: the link of one of our slots, under the lock.
         unsafe { self.link(slot).write(LIVE) };
@@ -182,15 +189,15 @@ impl Slab {
     pub(crate) fn give(&self, slot: u32) {
         // SAFETY: the link of one of our slots, under the lock.
         debug_assert_eq!(unsafe { self.link(slot).read() }, LIVE, "gmp: stack given back twice");
-        self.push(slot, DIRTY);
+        self.push(slot, DIRTY | DEEP);
         self.state.live.set(self.state.live.get() - 1);
     }
 
     /// Puts a slot at the head of the list.
-    fn push(&self, slot: u32, dirty: u32) {
+    fn push(&self, slot: u32, flags: u32) {
         let next = if self.state.free.get() == 0 { END } else { self.state.free.get() };
         // SAFETY: the link of one of our slots, under the lock.
-        unsafe { self.link(slot).write(next | dirty) };
+        unsafe { self.link(slot).write(next | flags) };
         self.state.free.set(slot + 1);
     }
 
@@ -199,18 +206,23 @@ impl Slab {
         self.state.claimed.get()
     }
 
-    /// Gives the pages of a slot back to the kernel if it is free and may have any. Whether it did.
-    pub(crate) fn clean(&self, slot: u32) -> bool {
+    /// Gives the pages of a slot back to the kernel, all but `keep` bytes at its top, if it is free and may have more. Whether
+    /// it asked the kernel to. `keep` is 0 or [`SHALLOW`].
+    pub(crate) fn clean(&self, slot: u32, keep: usize) -> bool {
+        let flags = if keep == 0 { DIRTY | DEEP } else { DEEP };
         let link = self.link(slot);
         // SAFETY: the link of one of our slots, under the lock.
         let value = unsafe { link.read() };
-        if value & DIRTY == 0 {
+        if value == LIVE || value & flags == 0 {
+            return false;
+        }
+        // SAFETY: as above.
+        unsafe { link.write(value & !flags) };
+        if keep >= self.size() {
             return false;
         }
         // SAFETY: the slot is free and cannot be taken while the lock is held, so nobody misses what was in it.
-        unsafe { sys::discard(self.limit(slot), self.size()) };
-        // SAFETY: as above.
-        unsafe { link.write(value & !DIRTY) };
+        unsafe { sys::discard(self.limit(slot), self.size() - keep) };
         true
     }
 }
@@ -302,6 +314,7 @@ pub(crate) unsafe fn destroy(slab: &'static Slab) {
     // Relaxed: the handler of a fault in this slab cannot be running, since nobody uses a stack of it.
     slab.start.store(0, Ordering::Relaxed);
     if let Some(start) = NonNull::new(ptr::with_exposed_provenance_mut(start)) {
+        EPOCH.fetch_add(1, Ordering::Relaxed); // Relaxed: as in `epoch`.
         // SAFETY: no stack is handed out — the caller's promise — and the links die with them.
         unsafe { sys::unmap(start, len) };
     }
@@ -343,6 +356,17 @@ struct Chunk {
 
 /// As many descriptors as fit into 16 KiB: enough for a quarter of a million default stacks.
 const PER_CHUNK: usize = (16 << 10) / size_of::<Slab>() - 1;
+
+/// Slabs unmapped so far. What was found out about an address holds while this stays the same.
+static EPOCH: AtomicUsize = AtomicUsize::new(0);
+
+/// Changes when an address may have come to mean something else.
+#[inline]
+pub(crate) fn epoch() -> usize {
+    // Relaxed: who asks runs on a stack, and nobody unmaps that; whatever was mapped in place of another slab was given to
+    // this thread by something that orders more than this.
+    EPOCH.load(Ordering::Relaxed)
+}
 
 static CHUNKS: AtomicPtr<Chunk> = AtomicPtr::new(ptr::null_mut());
 

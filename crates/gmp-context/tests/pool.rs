@@ -116,3 +116,19 @@ fn trimming_returns_pages_and_unneeded_slabs() {
     pool.trim();
     assert_eq!((pool.stats().slabs, pool.stats().bytes), (0, 0));
 }
+
+#[test]
+fn what_a_stack_grew_to_is_trimmed_when_it_is_free() {
+    let pool = StackPool::new();
+    pool.reserve(SIZE, 100).expect("address space");
+    let stacks: Vec<Stack> = (0..100).map(|_| pool.take(SIZE)).collect();
+    assert!(stacks[0].touched() <= 4096, "only its top");
+    stacks.iter().for_each(touch);
+    assert!(stacks.iter().all(|stack| stack.touched() == SIZE));
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    assert_eq!(pool.trim_deep(), 100);
+    assert_eq!(pool.trim_deep(), 0, "nothing was used since");
+    let stacks: Vec<Stack> = (0..100).map(|_| pool.take(SIZE)).collect();
+    assert!(stacks.iter().all(|stack| stack.touched() <= 16 << 10));
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+}

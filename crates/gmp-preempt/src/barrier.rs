@@ -49,6 +49,17 @@ pub fn register() -> bool {
     }
 }
 
+/// Makes every running thread of the process pass a full fence; false when the kernel cannot, and nothing has
+/// happened. For protocols whose frequent side has a compiler fence and no other: they need the true. Neither blocks
+/// nor allocates; async-signal-safe.
+pub fn everywhere() -> bool {
+    let can = register();
+    if can {
+        heavy();
+    }
+    can
+}
+
 /// The frequent side's fence: a compiler fence where the kernel helps, else a full one.
 #[inline]
 pub fn light() {

@@ -31,6 +31,7 @@
 //! - [`Target`]: one thread, as its monitor sees it. `request`, `is_stopped`, `resume`.
 //! - [`OnStop`]: runs on the stopped thread and decides: stop or not, and who goes on instead.
 //! - [`critical()`]: a section in which the thread is not stopped. A plain counter.
+//! - [`Observed`]: a thread that is looked at and never stopped.
 //! - [`Probe`]: two looks at a thread's CPU clock: computing, or asleep in the kernel?
 //! - [`barrier`]: a fence that costs the frequent side nothing.
 //! - [`Monitor`]: all of it put together: time slices for plain threads.
@@ -57,8 +58,8 @@
 //! `word.rs` the state word and its protocol (model-checked) · `target.rs` a word joined to a thread ·
 //! `signal.rs` which signal, who else gets it, the handler · `critical.rs` sections that are not stopped
 //! (model-checked) · `current.rs` the thread-locals · `sigstack.rs` a stack for the handler · `probe.rs`
-//! running or asleep · `libraries.rs` places not to stop at · `barrier.rs` the asymmetric fence (model-checked) · `monitor.rs`, `roster.rs` time
-//! slices for plain threads · `sys/` the system calls · `sync.rs` std or loom.
+//! running or asleep · `barrier.rs` the asymmetric fence (model-checked) · `monitor.rs`, `roster.rs` time slices
+//! for plain threads · `sys/` the system calls · `sync.rs` std or loom.
 //!
 //! # Limits
 //!
@@ -84,8 +85,6 @@ mod current;
 
 mod sigstack;
 
-mod libraries;
-
 mod probe;
 
 pub mod barrier;
@@ -99,9 +98,8 @@ mod sys;
 mod sync;
 
 pub use critical::{Critical, critical};
-pub use libraries::interrupted_in_c_library;
 pub use monitor::{Enrolled, Monitor};
-pub use probe::{Probe, Verdict};
+pub use probe::{Observed, Probe, Verdict};
 pub use signal::is_installed;
 pub use sigstack::SIGNAL_STACK_MIN;
 pub use target::{OnStop, Target};

@@ -10,7 +10,36 @@
 
 use std::{io, time::Duration};
 
-use crate::Target;
+use crate::{Target, sys};
+
+/// A thread that is looked at and never stopped: no handler, no signal.
+///
+/// What it says of a thread that has ended is an error, or about another thread that has got its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Observed(sys::ThreadId);
+
+impl Observed {
+    /// The calling thread.
+    pub fn current() -> Observed {
+        Observed(sys::ThreadId::current())
+    }
+
+    /// As [`Target::cpu_time`].
+    ///
+    /// # Errors
+    /// `EINVAL` when the thread has ended.
+    pub fn cpu_time(&self) -> io::Result<Duration> {
+        sys::cpu_time(self.0)
+    }
+
+    /// As [`Target::is_asleep`].
+    ///
+    /// # Errors
+    /// What the system reports when the thread has ended; `Unsupported` where it does not tell.
+    pub fn is_asleep(&self) -> io::Result<bool> {
+        sys::is_asleep(self.0)
+    }
+}
 
 /// What two readings of a thread's CPU clock say.
 #[must_use]

@@ -12,7 +12,6 @@ use crate::critical::critical;
 use crate::m::M;
 use crate::p::P;
 use crate::park;
-use crate::preempt;
 use crate::sync::plain::Ordering;
 use crate::wait::WaitReason;
 
@@ -40,7 +39,7 @@ fn enter() -> Option<Section> {
     let g = m.g()?;
     let p = m.p()?;
     // SAFETY: the caller's own header.
-    unsafe { g.as_ref() }.set_reason(WaitReason::Blocking);
+    unsafe { g.as_ref() }.waits(WaitReason::Blocking);
     // Relaxed: only the holder of the P writes while B is not set, and that is this M.
     let lease = (p.lease.load(Ordering::Relaxed) | TAKEABLE).wrapping_add(TAKEABLE) | TAKEABLE;
     m.set_p(None);
@@ -86,7 +85,8 @@ fn reacquire(m: &'static M) {
     // AcqRel: pairs with Acquire in `check_deadlock`; what made the goroutine runnable comes first.
     let leave = || sched.blocked.fetch_sub(1, Ordering::AcqRel);
     // SAFETY: the caller's own header.
-    let bound = unsafe { g.as_ref() }.forbid_park.get() != 0;
+    let header = unsafe { g.as_ref() };
+    let bound = header.forbid_park.get() != 0 || header.locks.get() != 0;
     if bound || std::thread::panicking() || sched.is_stopping() {
         // It must go on on this thread: it has said so, or std counts its panics there.
         return wait_for_p(m, leave);
@@ -104,19 +104,19 @@ fn reacquire(m: &'static M) {
     }
 }
 
-/// Waits, on this thread, until somebody who takes the goroutine out of the queue passes on a P.
-fn wait_for_p(m: &'static M, leave: impl FnOnce() -> usize) {
+/// Waits, on this thread, until somebody who takes the goroutine out of the queue passes on a P. `leave` runs when
+/// others can see that it waits.
+pub(crate) fn wait_for_p(m: &'static M, leave: impl FnOnce() -> usize) {
     let Some(g) = m.g() else { return };
     let section = critical();
     // SAFETY: the caller's own header.
     let header = unsafe { g.as_ref() };
-    preempt::tie(header, m);
-    // Release: pairs with AcqRel in `continue_on`.
+    // Release: pairs with AcqRel in `pass_to`.
     m.waits_for_p.store(true, Ordering::Release);
-    m.sched.inject(g);
+    m.sched.queue_tied(g, header, m);
     leave();
     drop(section);
-    // Acquire: pairs with AcqRel in `continue_on`, which sets the P first.
+    // Acquire: pairs with AcqRel in `pass_to`, which sets the P first.
     while m.waits_for_p.load(Ordering::Acquire) {
         m.parker.park();
     }

@@ -13,7 +13,8 @@ pub const MAX_PROCS: usize = 1024;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// GOMAXPROCS: how many goroutines run at once; 1 to [`MAX_PROCS`].
+    /// GOMAXPROCS: how many goroutines run at once; 1 to [`MAX_PROCS`]. By default the CPUs of the process's affinity
+    /// mask, or fewer if the quota of one of its control groups allows less.
     pub procs: usize,
     /// Reserve of a goroutine's stack in bytes, unless it asks for another.
     pub stack_size: usize,
@@ -27,18 +28,22 @@ pub struct Config {
     pub driver: Option<&'static dyn Driver>,
     /// Stops goroutines that do not give way.
     pub preempt: Option<&'static dyn Preempt>,
+    /// Reports a deadlock, given what it is, before the process ends with status 2. Called on g0, outside critical
+    /// sections, with every processor idle.
+    pub on_deadlock: Option<fn(&'static str)>,
 }
 
 impl Default for Config {
     fn default() -> Config {
         Config {
-            procs: std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_PROCS)),
+            procs: crate::cpus::default_procs(),
             stack_size: gmp_context::default_stack_size(),
             main_stack_size: 8 << 20,
             time_slice: Duration::from_millis(10),
             max_threads: 10_000,
             driver: None,
             preempt: None,
+            on_deadlock: None,
         }
     }
 }

@@ -74,7 +74,9 @@ pub fn spawn_at(deadline: Instant, f: impl FnOnce() + Send + 'static) -> Delayed
 unsafe fn start(g: *const ()) -> Option<Waiter> {
     let g = NonNull::new(g.cast_mut().cast::<G>())?;
     // SAFETY: alive until it has run or been discarded, and `cancel` has lost against this timer.
-    unsafe { g.as_ref() }.sched.spawned_elsewhere.bump_shared();
+    let header = unsafe { g.as_ref() };
+    header.sched.spawned_elsewhere.bump_shared();
+    header.launched();
     Some(Waiter::of(g))
 }
 

@@ -58,6 +58,21 @@ pub unsafe trait Preempt: Sync {
     /// Sends the thread its signal. Never allocates. False when that is not possible.
     fn request(&self, token: *mut ()) -> bool;
 
+    /// Whether `request` stops threads at all.
+    fn can_stop(&self) -> bool;
+
+    /// The CPU time that the thread has used, in nanoseconds, exact also while it runs; `None` when the system does
+    /// not tell. Called by the monitor only. Never allocates.
+    fn cpu_time(&self, token: *mut ()) -> Option<u64>;
+
+    /// Whether the kernel has the thread asleep, as against running or ready to run; false when the system does not
+    /// tell. Called by the monitor only. Never allocates.
+    fn is_asleep(&self, token: *mut ()) -> bool;
+
+    /// Makes every running thread of the process pass a full memory fence before this returns. False when the system
+    /// cannot: then nothing has happened, and a thread that sleeps keeps its P until it is stopped.
+    fn barrier(&self) -> bool;
+
     /// Lets a stopped thread go on. Never allocates.
     fn resume(&self, token: *mut ());
 

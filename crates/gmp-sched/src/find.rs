@@ -16,6 +16,7 @@ use crate::clock;
 use crate::g::G;
 use crate::idle::LeftSearch;
 use crate::m::M;
+use crate::os_thread;
 use crate::p::P;
 use crate::run::CHECK_EVERY;
 use crate::sleep;
@@ -33,6 +34,12 @@ pub(crate) enum Found {
 /// Finds a goroutine for `m`, sleeping until there is one. On g0.
 pub(crate) fn find(m: &'static M) -> Found {
     loop {
+        if m.locked.get() && m.pending.get().is_none() {
+            if os_thread::wait_for_turn(m) {
+                continue;
+            }
+            return Found::Stop;
+        }
         let Some(p) = m.p() else {
             if sleep::without_p(m) {
                 continue;
@@ -84,7 +91,7 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let d = p.dispatches.get();
     p.dispatches.set(d.wrapping_add(1));
     // Relaxed: a request of the monitor, seen soon enough; this M alone clears it.
-    if p.preempt.load(Ordering::Relaxed) {
+    if p.preempt.load(Ordering::Relaxed) && m.sched.may_clear_preempt() {
         // What would have run in the slice that is over goes behind the others.
         if let Some(g) = p.take_next() {
             m.sched.push_local(p, g);
@@ -98,7 +105,7 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     if let Some(g) = poll(m, p) {
         m.sched.push_local(p, g);
     }
-    let g = m.sched.global.take(1).pop();
+    let g = m.sched.next_tied().or_else(|| m.sched.global.take(1).pop());
     p.counters.from_global.add(u64::from(g.is_some()));
     g
 }
@@ -124,13 +131,12 @@ pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) -> boo
 /// A fair share of the global queue: the first to run, the rest into the ring.
 fn global(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let sched = m.sched;
+    if let Some(g) = sched.next_tied() {
+        p.counters.from_global.bump();
+        return Some(g);
+    }
     let share = sched.global.len() / sched.procs() + 1;
-    // Those that were stopped are taken one at a time: in the ring they would run before what is made ready
-    // meanwhile, a slice each.
-    // SAFETY: in the queue, so alive.
-    let quick = |g: NonNull<G>| unsafe { g.as_ref() }.tied().is_none();
-    let mut batch =
-        sched.global.take_while(share.min(crate::queue::local::CAPACITY as usize / 2), quick);
+    let mut batch = sched.global.take(share.min(crate::queue::local::CAPACITY as usize / 2));
     p.counters.from_global.add(batch.len() as u64);
     let first = batch.pop()?;
     while let Some(g) = batch.pop() {

@@ -19,11 +19,14 @@ use std::ptr::{self, NonNull};
 
 use gmp_context::{Context, Stack};
 
+use crate::bubble;
+use crate::clock;
 use crate::join::JoinWord;
+use crate::lock::{Lock, LockGuard};
 use crate::m::M;
 use crate::queue::list::Linked;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::{AtomicPtr, AtomicU8, Ordering};
+use crate::sync::plain::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64, Ordering, fence};
 use crate::wait::WaitReason;
 
 /// A goroutine's number: unique in the process, never reused, 1 for the first main goroutine.
@@ -67,7 +70,7 @@ pub(crate) struct Vtable {
 #[repr(C, align(64))]
 pub(crate) struct G {
     /// Where it continues; `None` until it first runs.
-    pub(crate) context: Cell<Option<Context>>,
+    pub(crate) context: Saved,
     pub(crate) join: JoinWord,
     pub(crate) vtable: &'static Vtable,
     pub(crate) sched: &'static Scheduler,
@@ -75,16 +78,23 @@ pub(crate) struct G {
     link: UnsafeCell<*mut G>,
     /// The M that has its registers (stopped), or that it must run on (locked).
     pub(crate) tied: AtomicPtr<M>,
-    pub(crate) id: GoId,
-    pub(crate) reason: AtomicU8,
+    id: AtomicU64,
+    reason: AtomicU8,
     /// Logarithm of its stack's reserve in bytes.
     stack_class: u8,
+    /// The bubble it belongs to; 0 for none.
+    pub(crate) bubble: AtomicU16,
     /// How many guards forbid it to park.
-    pub(crate) forbid_park: Cell<u32>,
+    pub(crate) forbid_park: Cell<u16>,
+    /// How many guards lock it to its thread; while any does, `tied` names that thread's M.
+    pub(crate) locks: Cell<u16>,
     pub(crate) stack: Cell<Option<Stack>>,
-    pub(crate) parent: GoId,
-    pub(crate) spawned_at: &'static Location<'static>,
-    pub(crate) name: Option<Box<str>>,
+    parent: AtomicU64,
+    spawned_at: AtomicPtr<Location<'static>>,
+    /// Freed by [`G::free_name`] only.
+    name: AtomicPtr<String>,
+    /// When `reason` was set last, in coarse nanoseconds.
+    since: AtomicU64,
     /// Values of `goroutine_local!`, owned by the facade.
     pub(crate) locals: Cell<*mut ()>,
 }
@@ -102,26 +112,173 @@ unsafe impl Linked for G {
     }
 }
 
+/// Where a goroutine continues. Written by one thread at a time; atomic because a dump may look meanwhile.
+#[repr(transparent)]
+pub(crate) struct Saved(AtomicPtr<u8>);
+
+impl Saved {
+    /// Keeps where it continues.
+    #[inline]
+    pub(crate) fn set(&self, context: Option<Context>) {
+        let sp = context.map_or(ptr::null_mut(), Context::as_ptr);
+        self.0.store(sp, Ordering::Release); // Release: pairs with Acquire in `peek`.
+    }
+
+    /// Takes it out.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Context> {
+        // Relaxed: the queue that the goroutine was taken out of orders the two.
+        let sp = NonNull::new(self.0.load(Ordering::Relaxed))?;
+        // Relaxed: nobody may use what was there, and nobody does.
+        self.0.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: put in by `set`, and taken out once.
+        Some(unsafe { Context::from_ptr(sp) })
+    }
+
+    /// The stack pointer, if there is one now.
+    pub(crate) fn peek(&self) -> Option<NonNull<u8>> {
+        // Acquire: pairs with Release in `set`: what lies on the stack is visible.
+        NonNull::new(self.0.load(Ordering::Acquire))
+    }
+}
+
+/// Guards the freeing of names against a dump that reads them.
+static NAMES: Lock<()> = Lock::new(());
+
 impl G {
-    /// A header for a goroutine that has not run.
-    pub(crate) fn new(vtable: &'static Vtable, sched: &'static Scheduler, origin: &Origin) -> G {
-        G {
-            context: Cell::new(None),
+    /// Writes the header of a goroutine that has not run into a slot. Field by field: what a dump may look at in the
+    /// meantime is written by atomic stores, whatever was in the slot before.
+    ///
+    /// # Safety
+    ///
+    /// `g` points to a slot that is the caller's, whose content is gone.
+    #[inline]
+    pub(crate) unsafe fn write(
+        g: NonNull<G>,
+        vtable: &'static Vtable,
+        sched: &'static Scheduler,
+        origin: &Origin,
+    ) {
+        macro_rules! write {
+            ($($field:ident: $value:expr,)*) => {$(
+                // SAFETY: inside the slot.
+                let place = unsafe { &raw mut (*g.as_ptr()).$field };
+                // SAFETY: the caller's own memory, aligned as its type says.
+                unsafe { place.write($value) };
+            )*};
+        }
+        write! {
             join: JoinWord::new(origin.with_handle),
-            vtable,
-            sched,
+            vtable: vtable,
+            sched: sched,
             link: UnsafeCell::new(ptr::null_mut()),
             tied: AtomicPtr::new(ptr::null_mut()),
-            id: origin.id,
-            reason: AtomicU8::new(0),
             stack_class: origin.stack_class,
             forbid_park: Cell::new(0),
+            locks: Cell::new(0),
             stack: Cell::new(None),
-            parent: origin.parent,
-            spawned_at: origin.spawned_at,
-            name: None,
             locals: Cell::new(ptr::null_mut()),
         }
+        // SAFETY: the fields above are initialised, those below are atomics, for which any bits will do.
+        let header = unsafe { g.as_ref() };
+        // Release fence: pairs with the Acquire fence in `describe`: who reads anything written below does not take it
+        // for the goroutine that had the slot before, whose state was `Dead` already.
+        fence(Ordering::Release);
+        header.context.0.store(ptr::null_mut(), Ordering::Relaxed); // Relaxed: the fence; `launched` publishes.
+        header.parent.store(origin.parent.0, Ordering::Relaxed); // Relaxed: as above.
+        let at = ptr::from_ref(origin.spawned_at).cast_mut();
+        header.spawned_at.store(at, Ordering::Relaxed); // Relaxed: as above.
+        header.name.store(ptr::null_mut(), Ordering::Relaxed); // Relaxed: as above.
+        header.bubble.store(origin.bubble, Ordering::Relaxed); // Relaxed: as above.
+        header.id.store(origin.id.0, Ordering::Relaxed); // Relaxed: as above.
+    }
+
+    /// Its number.
+    #[inline]
+    pub(crate) fn id(&self) -> GoId {
+        // Relaxed: constant while the goroutine exists.
+        GoId(self.id.load(Ordering::Relaxed))
+    }
+
+    /// The bubble it belongs to; 0 for none.
+    #[inline]
+    pub(crate) fn bubble(&self) -> u16 {
+        // Relaxed: constant, but for the root of a bubble, which sets it itself.
+        self.bubble.load(Ordering::Relaxed)
+    }
+
+    /// Where it was spawned.
+    pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
+        // Relaxed: as in `id`.
+        // SAFETY: written from a reference.
+        unsafe { &*self.spawned_at.load(Ordering::Relaxed) }
+    }
+
+    /// Its name. For those who have a right to the goroutine.
+    pub(crate) fn name(&self) -> Option<&str> {
+        // Relaxed: constant while the goroutine exists.
+        // SAFETY: freed when the goroutine's owner lets go of it only.
+        unsafe { self.name.load(Ordering::Relaxed).as_ref() }.map(String::as_str)
+    }
+
+    /// Gives it a name, before it is launched. Allocates.
+    pub(crate) fn set_name(&self, name: String) {
+        // Relaxed: published by the launch.
+        self.name.store(Box::into_raw(Box::new(name)), Ordering::Relaxed);
+    }
+
+    /// Frees the name. By the owner of the task, not in critical sections.
+    #[inline]
+    pub(crate) fn free_name(&self) {
+        // Relaxed: the owner's.
+        if !self.name.load(Ordering::Relaxed).is_null() {
+            self.free_name_slow();
+        }
+    }
+
+    #[cold]
+    fn free_name_slow(&self) {
+        let names = NAMES.lock();
+        // Relaxed: under the lock that readers other than the owner hold.
+        let name = self.name.swap(ptr::null_mut(), Ordering::Relaxed);
+        drop(names);
+        // SAFETY: made by `Box::into_raw` in `set_name`, and taken out just now.
+        drop(unsafe { Box::from_raw(name) });
+    }
+
+    /// It exists from now on, for whoever looks.
+    #[inline]
+    pub(crate) fn launched(&self) {
+        self.since.store(clock::coarse(), Ordering::Relaxed); // Relaxed: as below.
+        // Release: pairs with Acquire in `describe`; publishes the header.
+        self.reason.store(WaitReason::Yield as u8, Ordering::Release);
+        if self.bubble() != 0 {
+            bubble::launched(self.bubble());
+        }
+    }
+
+    /// Why it waits, as noted last.
+    pub(crate) fn reason(&self) -> WaitReason {
+        // Relaxed: for those whose turn it is.
+        WaitReason::from_number(self.reason.load(Ordering::Relaxed))
+    }
+
+    /// It is about to be made runnable, by whoever ended its wait.
+    #[inline]
+    pub(crate) fn readied(&self) {
+        if self.bubble() != 0 && bubble::is_durable(self) {
+            bubble::unblock(self.bubble());
+        }
+        self.since.store(clock::coarse(), Ordering::Relaxed); // Relaxed: for people, orders nothing.
+        // Release: pairs with Acquire in `describe`, when a timer launches it so.
+        self.reason.store(WaitReason::Yield as u8, Ordering::Release);
+    }
+
+    /// Notes that it has begun to wait, why, and when.
+    #[inline]
+    pub(crate) fn waits(&self, reason: WaitReason) {
+        self.since.store(clock::coarse(), Ordering::Relaxed); // Relaxed: for people, orders nothing.
+        self.set_reason(reason);
     }
 
     /// Logarithm of the reserve of its stack in bytes.
@@ -153,6 +310,7 @@ impl G {
 pub(crate) struct Origin {
     pub(crate) id: GoId,
     pub(crate) parent: GoId,
+    pub(crate) bubble: u16,
     pub(crate) spawned_at: &'static Location<'static>,
     /// Logarithm of the reserve of its stack in bytes.
     pub(crate) stack_class: u8,
@@ -160,9 +318,92 @@ pub(crate) struct Origin {
     pub(crate) with_handle: bool,
 }
 
+/// A goroutine as a dump sees it: a consistent copy of what does not change while it exists, and its state of the
+/// moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Described {
+    pub(crate) id: GoId,
+    pub(crate) parent: GoId,
+    pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) state: WaitReason,
+    pub(crate) since: u64,
+    pub(crate) bubble: u16,
+}
+
+impl G {
+    /// Reads the header of whatever is in the slot, which may change meanwhile; none if it is, or becomes, no
+    /// goroutine.
+    ///
+    /// # Safety
+    ///
+    /// `g` points to a slot, in use or not.
+    pub(crate) unsafe fn describe(g: NonNull<G>) -> Option<Described> {
+        macro_rules! read {
+            ($field:ident, $order:ident) => {{
+                // SAFETY: slots are never freed; the field is atomic, and zero in a slot that was never used.
+                // (The order is told where it is chosen.)
+                unsafe { &(*g.as_ptr()).$field }.load(Ordering::$order)
+            }};
+        }
+        // Acquire: pairs with Release in `launched`.
+        let state = WaitReason::from_number(read!(reason, Acquire));
+        if state == WaitReason::Dead {
+            return None;
+        }
+        // Relaxed: checked below.
+        let id = read!(id, Relaxed);
+        let (parent, since, bubble) =
+            (read!(parent, Relaxed), read!(since, Relaxed), read!(bubble, Relaxed));
+        let spawned_at = read!(spawned_at, Relaxed); // Relaxed: as above.
+        // Acquire fence: pairs with the Release fence in `write`: had any of the above been of a later goroutine, the
+        // state would be seen as `Dead`, or as set by its launch, and then the new number too.
+        fence(Ordering::Acquire);
+        // Acquire: as above.
+        let still = read!(reason, Acquire) != WaitReason::Dead as u8;
+        // Relaxed: ordered by the loads above.
+        if !still || read!(id, Relaxed) != id {
+            return None;
+        }
+        // SAFETY: written from a reference, before the state was.
+        let spawned_at = unsafe { spawned_at.as_ref() }?;
+        Some(Described { id: GoId(id), parent: GoId(parent), spawned_at, state, since, bubble })
+    }
+
+    /// Copies as much of the name of goroutine `id` as fits; returns how much there is. Any thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`describe`](G::describe).
+    pub(crate) unsafe fn copy_name(g: NonNull<G>, id: GoId, to: &mut [u8]) -> usize {
+        let _names: LockGuard<'_, ()> = NAMES.lock();
+        // SAFETY: slots are never freed, and the field is atomic.
+        let name = unsafe { &(*g.as_ptr()).name };
+        // Relaxed: the name is not freed while the lock is held.
+        // SAFETY: as above.
+        let Some(name) = (unsafe { name.load(Ordering::Relaxed).as_ref() }) else { return 0 };
+        // SAFETY: contract.
+        if unsafe { G::describe(g) }.is_none_or(|d| d.id != id) {
+            return 0;
+        }
+        let n = name.len().min(to.len());
+        to[..n].copy_from_slice(&name.as_bytes()[..n]);
+        n
+    }
+
+    /// Ends what [`launched`](G::launched) began: nobody shall see it any more.
+    #[inline]
+    pub(crate) fn dead(&self) {
+        // Release: whoever sees it sees what the goroutine did before.
+        self.reason.store(WaitReason::Dead as u8, Ordering::Release);
+    }
+}
+
 impl fmt::Debug for G {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("G").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("G")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -185,17 +426,17 @@ impl Current {
 
     /// Its number.
     pub fn id(&self) -> GoId {
-        self.header().id
+        self.header().id()
     }
 
     /// The name that its builder gave it.
     pub fn name(&self) -> Option<&str> {
-        self.header().name.as_deref()
+        self.header().name()
     }
 
     /// Where it was spawned.
     pub fn spawned_at(&self) -> &'static Location<'static> {
-        self.header().spawned_at
+        self.header().spawned_at()
     }
 
     /// A word that belongs to the goroutine, null at first: for a runtime's goroutine-local storage.
@@ -206,17 +447,6 @@ impl Current {
     /// Sets that word. Whoever sets it frees what it points to before the goroutine ends.
     pub fn set_locals(&self, locals: *mut ()) {
         self.header().locals.set(locals);
-    }
-
-    /// Bytes of stack that are left below the caller.
-    pub fn stack_remaining(&self) -> usize {
-        let here = 0u8;
-        let limit = self.header().stack.take();
-        let left = limit
-            .as_ref()
-            .map_or(0, |s| ptr::from_ref(&here).addr().saturating_sub(s.limit().addr().get()));
-        self.header().stack.set(limit);
-        left
     }
 }
 

@@ -7,20 +7,26 @@
 //! ```text
 //!             ┌──wait (waiter's address)──▶ WAITER ──finish──┐ finish owes the waiter a `ready`
 //!   OPEN ─────┼──────────finish───────────────────────────▶ DONE      the handle owns the task
-//!             └──detach──▶ DETACHED ──finish──▶ (owned by the finisher)
+//!    ▲        ├──detach──▶ DETACHED ──finish──▶ (owned by the finisher)
+//!    │        └──wait (bell)──▶ BELL ──detach──▶ DETACHED
+//!    └────────────take_bell──────┘                           a future waits, see join_future.rs
 //! ```
 //!
 //! - **J1** the waiter publishes its address in the commit of its park, when it is wholly saved, with
 //!   Release: whoever takes the address may run it at once.
-//! - **J2** the finisher writes the result, then swaps in DONE: Release for the result, Acquire for J1 and J3.
-//!   Unless it finds DETACHED, the task may be gone right after.
+//! - **J2** the finisher writes the result, then moves OPEN, or a waiter, to DONE: Release for the result, Acquire
+//!   for J1 and J3. After that the task may be gone.
 //! - **J3** a handle that gives up swaps in DETACHED. If it finds DONE (Acquire for J2), it was second.
+//! - **J4** a future's bell is taken out before the end, since ringing it is the user's code: the word is OPEN again.
 
 use crate::sync::{AtomicUsize, Ordering, mutant};
 
 const OPEN: usize = 0;
 const DONE: usize = 1;
 const DETACHED: usize = 2;
+
+/// Marks the address of a bell (join_future.rs); a waiter's has this bit clear.
+pub(crate) const BELL: usize = 2;
 
 /// The word.
 #[derive(Debug)]
@@ -46,6 +52,8 @@ pub(crate) enum Finish {
     Ready(usize),
     /// Nobody wants the result: the task is the caller's.
     Mine,
+    /// Nothing has changed: a bell must be taken out and rung first.
+    Bell,
 }
 
 /// What `detach` found.
@@ -54,6 +62,8 @@ pub(crate) enum Finish {
 pub(crate) enum Detach {
     /// The goroutine will see to the task.
     Left,
+    /// As `Left`, and this bell is given back.
+    Bell(usize),
     /// It has ended: the task is the caller's.
     Mine,
 }
@@ -78,7 +88,7 @@ impl JoinWord {
         self.0.load(Ordering::Relaxed) == DETACHED
     }
 
-    /// J1: registers `waiter`, an address above 2. One waiter only.
+    /// J1: registers `waiter`, an address above 2, or a bell's with its mark. One only.
     pub(crate) fn wait(&self, waiter: usize) -> Wait {
         debug_assert!(waiter > DETACHED);
         let order = if mutant!("join_wait_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
@@ -90,21 +100,35 @@ impl JoinWord {
         }
     }
 
-    /// J2: it has ended.
+    /// J2: it has ended, unless there is a bell to be rung.
     #[inline]
     pub(crate) fn finish(&self) -> Finish {
         let order =
             if mutant!("join_finish_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // Release: pairs with Acquire in `is_done`, `wait` and `detach` (J2).
-        // Acquire: pairs with Release in `wait` (J1) and `detach` (J3).
-        match self.0.swap(DONE, order) {
-            OPEN => Finish::Left,
-            DETACHED => Finish::Mine,
-            waiter => Finish::Ready(waiter),
+        // Acquire on failure: pairs with Release in `wait` (J1) and `detach` (J3).
+        match self.0.compare_exchange(OPEN, DONE, order, Ordering::Acquire) {
+            Ok(_) => Finish::Left,
+            Err(DETACHED) => Finish::Mine,
+            Err(word) if word & BELL != 0 => Finish::Bell,
+            // A waiter stays until it is readied.
+            // AcqRel: as above.
+            Err(_) => Finish::Ready(self.0.swap(DONE, order)),
         }
     }
 
-    /// J3: the handle gives up. Once, and never after `wait` has registered.
+    /// J4: takes the bell out; none when the handle has been dropped meanwhile.
+    pub(crate) fn take_bell(&self) -> Option<usize> {
+        // Relaxed: a look.
+        let word = self.0.load(Ordering::Relaxed);
+        let is_bell = word > DETACHED && word & BELL != 0;
+        // Acquire: pairs with Release in `wait`; the bell's memory is visible.
+        let taken = is_bell
+            && self.0.compare_exchange(word, OPEN, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        taken.then_some(word)
+    }
+
+    /// J3: the handle gives up. Once, and never after `wait` has registered a waiter.
     #[inline]
     pub(crate) fn detach(&self) -> Detach {
         if self.is_done() {
@@ -116,7 +140,8 @@ impl JoinWord {
         // Acquire: pairs with Release in `finish` (J2), when that came first.
         match self.0.swap(DETACHED, order) {
             DONE => Detach::Mine,
-            _ => Detach::Left,
+            OPEN => Detach::Left,
+            bell => Detach::Bell(bell),
         }
     }
 }

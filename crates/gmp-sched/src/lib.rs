@@ -40,22 +40,31 @@
 
 mod arena;
 mod blocking;
+mod bubble;
 mod claim;
 mod clock;
 mod config;
+mod cpus;
 mod critical;
 mod current;
 mod delayed;
 mod driver;
 mod fatal;
 mod find;
+mod freeze;
 mod g;
+mod hold;
 mod idle;
+mod inspect;
 mod join;
+mod join_future;
 mod lock;
+mod look;
+mod lost;
 mod m;
 mod metrics;
 mod monitor;
+mod os_thread;
 mod p;
 mod park;
 mod parker;
@@ -65,6 +74,7 @@ mod rng;
 mod run;
 mod runtime;
 mod scheduler;
+mod segment;
 mod sleep;
 mod slots;
 mod spawner;
@@ -77,20 +87,30 @@ mod testing;
 mod timers;
 mod wait;
 pub use blocking::blocking;
+pub use bubble::{BubbleDeadlock, bubble, bubble_now, current_bubble, wait_for_bubble};
 pub use claim::Claim;
 pub use config::{Config, MAX_PROCS};
 pub use critical::{Critical, critical};
 pub use delayed::{Delayed, spawn_at};
 pub use driver::{Driver, MHandle, Preempt};
 pub use g::{Current, GoId};
+pub use gmp_context::Frame;
+pub use inspect::{GoroutineInfo, Seen, goroutines, inspect};
+pub use join_future::JoinFuture;
 pub use lock::{Lock, LockGuard};
 pub use metrics::{Metrics, ProcMetrics};
+pub use os_thread::{OsThreadGuard, lock_os_thread};
 pub use park::{checkpoint, park, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{
-    ForbidPark, Goexit, forbid_park, goexit, gomaxprocs, metrics, num_goroutine, run, running,
-    set_gomaxprocs,
+    ForbidPark, Goexit, add_service_thread, forbid_park, goexit, gomaxprocs, metrics,
+    num_goroutine, proc_hint, remove_service_thread, run, running, set_gomaxprocs,
+    try_num_goroutine,
 };
+pub use segment::{grow, maybe_grow};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
 pub use wait::{WaitReason, Waiter};
+
+/// Bytes of stack left below the caller: of its segment, else of its goroutine's stack or its thread's.
+pub use gmp_context::remaining as stack_remaining;

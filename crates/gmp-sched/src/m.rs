@@ -10,22 +10,22 @@ use std::ptr::{self, NonNull};
 use gmp_context::{Context, Stack};
 
 use crate::g::G;
+use crate::hold::{Entered, Hold};
+use crate::lost;
 use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering, compiler_fence};
+use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, Ordering, compiler_fence};
 
 /// An OS thread of the runtime.
 #[repr(align(128))]
 pub(crate) struct M {
     pub(crate) id: usize,
     pub(crate) sched: &'static Scheduler,
-    /// Open critical sections. Written by this thread only; read by the signal handler on this thread.
-    critical: AtomicU32,
+    /// Its open critical sections and the P it holds.
+    pub(crate) hold: Hold<P>,
     /// A signal came while a section was open; whoever closes the last one sees to it.
     deferred: AtomicBool,
-    /// The P it holds. Written by this thread, and by its signal handler.
-    p: AtomicPtr<P>,
     /// The goroutine it runs; null on g0.
     g: AtomicPtr<G>,
     /// Where g0 continues, while a goroutine runs.
@@ -39,6 +39,8 @@ pub(crate) struct M {
     pub(crate) parker: Parker,
     /// The P that whoever woke it gave it. Guarded by the wake.
     pub(crate) next_p: AtomicPtr<P>,
+    /// The goroutine, locked to this M, for which it was given that P. Published with it.
+    pub(crate) next_g: AtomicPtr<G>,
     /// It was woken to search (and is counted as a searcher).
     pub(crate) wake_searching: AtomicBool,
     /// It is counted as a searcher now.
@@ -53,11 +55,20 @@ pub(crate) struct M {
     pub(crate) idle_link: Cell<*const M>,
     /// What the kernel calls its thread; 0 before it has begun.
     pub(crate) tid: AtomicI32,
+    /// It waits on g0 for a thaw.
+    frozen: AtomicBool,
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
     pub(crate) waits_for_p: AtomicBool,
+    /// A goroutine has locked itself to this thread, which runs nothing else.
+    pub(crate) locked: Cell<bool>,
+    /// When its goroutine's turn comes, while that is in the queue of tied ones. Guarded by its lock.
+    pub(crate) turn: Cell<u64>,
+    /// What the monitor notes about it while it has lost its P.
+    pub(crate) lost: lost::Record,
 }
 
-// SAFETY: cells belong to the M's thread, except `idle_link` (idle lock) and those handed over with a wake.
+// SAFETY: cells belong to the M's thread, except `idle_link` (idle lock), `turn` (lock of the tied), `lost` (the
+// monitor's) and those handed over with a wake.
 unsafe impl Sync for M {}
 // SAFETY: as above.
 unsafe impl Send for M {}
@@ -69,9 +80,8 @@ impl M {
             id,
             sched,
             // On g0 a section is always open: the scheduler is never stopped.
-            critical: AtomicU32::new(1),
+            hold: Hold::new(),
             deferred: AtomicBool::new(false),
-            p: AtomicPtr::new(ptr::null_mut()),
             g: AtomicPtr::new(ptr::null_mut()),
             g0: Cell::new(None),
             pending: Cell::new(None),
@@ -79,6 +89,7 @@ impl M {
             rng: Cell::new(crate::rng::seed(id as u64 + 1)),
             parker: Parker::new(),
             next_p: AtomicPtr::new(ptr::null_mut()),
+            next_g: AtomicPtr::new(ptr::null_mut()),
             wake_searching: AtomicBool::new(false),
             searching: Cell::new(false),
             stopped: AtomicPtr::new(ptr::null_mut()),
@@ -86,18 +97,20 @@ impl M {
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
+            frozen: AtomicBool::new(false),
             waits_for_p: AtomicBool::new(false),
+            locked: Cell::new(false),
+            turn: Cell::new(0),
+            lost: lost::Record::default(),
         }))
     }
 
-    /// Opens a critical section.
+    /// Opens a critical section. If the P was taken while the thread slept, it waits for another one here.
     #[inline]
-    pub(crate) fn enter_critical(&self) {
-        // Relaxed: one writer, this thread; the handler runs on this thread too.
-        let n = self.critical.load(Ordering::Relaxed);
-        // Relaxed: as above.
-        self.critical.store(n + 1, Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst); // SeqCst: what follows may not move before, as the handler sees it.
+    pub(crate) fn enter_critical(&'static self) {
+        if self.hold.enter() == Entered::Disturbed {
+            lost::settle(self);
+        }
     }
 
     /// Closes one; the last one sees to a signal that came meanwhile.
@@ -105,12 +118,8 @@ impl M {
     pub(crate) fn leave_critical(&self) {
         // SeqCst: what came before may not move behind, as the handler sees it.
         compiler_fence(Ordering::SeqCst);
-        // Relaxed: as in `enter_critical`.
-        let n = self.critical.load(Ordering::Relaxed) - 1;
-        // Relaxed: as above.
-        self.critical.store(n, Ordering::Relaxed);
         // Relaxed: written by the handler on this thread.
-        if n == 0 && self.deferred.load(Ordering::Relaxed) {
+        if self.hold.leave() == 0 && self.deferred.load(Ordering::Relaxed) {
             self.take_deferred();
         }
     }
@@ -125,8 +134,7 @@ impl M {
 
     /// Whether the signal handler finds the thread in a critical section; then it leaves a note.
     pub(crate) fn defer_if_critical(&self) -> bool {
-        // Relaxed: same thread.
-        let critical = self.critical.load(Ordering::Relaxed) != 0;
+        let critical = self.hold.is_critical();
         if critical {
             // Relaxed: same thread.
             self.deferred.store(true, Ordering::Relaxed);
@@ -134,22 +142,37 @@ impl M {
         critical
     }
 
-    /// The P it holds.
+    /// Whether it is in a critical section, as another thread sees it.
+    pub(crate) fn is_critical(&self) -> bool {
+        self.hold.is_seen_critical()
+    }
+
+    /// Whether it waits on g0 for a thaw.
+    pub(crate) fn waits_frozen(&self) -> bool {
+        // Acquire: pairs with Release in `set_waits_frozen`.
+        self.frozen.load(Ordering::Acquire)
+    }
+
+    /// Says so.
+    pub(crate) fn set_waits_frozen(&self, waits: bool) {
+        self.frozen.store(waits, Ordering::Release); // Release: pairs with Acquire in `waits_frozen`.
+    }
+
+    /// The P it holds. In a critical section; outside of one it may be gone the next moment.
     #[inline]
     pub(crate) fn p(&self) -> Option<&'static P> {
-        // Relaxed: this thread's own word (and its handler's).
         // SAFETY: Ps are never freed while Ms live.
-        unsafe { self.p.load(Ordering::Relaxed).as_ref() }
+        unsafe { self.hold.p().as_ref() }
     }
 
     /// Takes or lays down a P.
+    #[inline]
     pub(crate) fn set_p(&'static self, p: Option<&'static P>) {
         if let Some(p) = p {
             // Release: pairs with Acquire in the monitor, which reads this M through the P.
             p.m.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
         }
-        // Release: for the monitor, which only compares.
-        self.p.store(p.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut()), Ordering::Release);
+        self.hold.set(p.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut()));
     }
 
     /// The goroutine it runs.

@@ -1,5 +1,7 @@
 //! Counters: one set per P, written by its owner without read-modify-write, summed when somebody asks.
 
+use crate::critical::critical;
+use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicU64, Ordering};
 
 /// A number that one thread at a time increments and anybody reads.
@@ -83,6 +85,8 @@ counters! {
     timers,
     /// Times this P was taken from a goroutine in a blocking section.
     handoffs,
+    /// Times this P was taken from a goroutine that slept in the kernel and had not said so.
+    retaken,
     /// Times a goroutine gave way because it was asked to.
     preempted_at_call,
     /// Times a goroutine was stopped in the signal handler.
@@ -108,4 +112,35 @@ pub struct Metrics {
     pub stack_bytes_reserved: usize,
     /// Stacks in use.
     pub stacks: usize,
+}
+
+impl Scheduler {
+    /// Goroutines that have not ended.
+    pub(crate) fn goroutines(&'static self) -> usize {
+        let all = self.totals();
+        usize::try_from((all.spawned + self.spawned_elsewhere.get()).saturating_sub(all.finished))
+            .unwrap_or(0)
+    }
+
+    fn totals(&'static self) -> ProcMetrics {
+        let mut sum = ProcMetrics::default();
+        (0..self.created()).for_each(|i| sum.add(&self.proc(i).counters.snapshot()));
+        sum
+    }
+
+    /// All figures. Allocates.
+    pub(crate) fn metrics(&'static self) -> Metrics {
+        let section = critical();
+        let stacks = self.stacks.stats();
+        drop(section);
+        Metrics {
+            total: self.totals(),
+            procs: (0..self.created()).map(|i| self.proc(i).counters.snapshot()).collect(),
+            goroutines: self.goroutines(),
+            threads: self.threads.load(Ordering::Relaxed), // Relaxed: a figure.
+            wakeups: self.wakeups.get(),
+            stack_bytes_reserved: stacks.bytes,
+            stacks: stacks.live,
+        }
+    }
 }

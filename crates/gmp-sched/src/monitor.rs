@@ -6,11 +6,12 @@
 //! go on when a stopped goroutine holds malloc's. It sleeps until the next thing can happen, and for good
 //! while every P is idle.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::blocking;
-use crate::clock::{self, NEVER};
-use crate::p::P;
+use crate::clock;
+use crate::look::{Need, Seen, look};
+use crate::lost::LostThreads;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicBool, Ordering, fence};
@@ -19,14 +20,8 @@ use crate::sys;
 /// How often it looks when nothing is suspicious: bounds how late a hog or a blocked P is noticed. At 1 ms the
 /// monitor costs a few thousandths of a core; Go's runs at 20 µs to 10 ms.
 const CALM: u64 = 1_000_000;
-/// How often it looks when something is: a blocked P, a waiting goroutine, an unanswered request.
-const ALERT: u64 = 100_000;
-/// A blocking section shorter than this keeps its P: twice what a hand-over costs (Go: 20 µs).
-const BLOCKED_FOR: u64 = 40_000;
-/// A blocked P that nobody misses is taken after this, so that it can serve work that comes from outside.
-const BLOCKED_AND_UNMISSED: u64 = 1_000_000;
-/// What urgent work concedes to the goroutine that runs: more often would be spent on switching alone.
-const URGENT_AFTER: u64 = 200_000;
+/// How often it looks for threads that compute without a P while every P idles: a slice of 10 ms.
+const QUIET: u64 = 10_000_000;
 /// Looks with every P idle before it sleeps for good: bursts of work shall not pay for waking it.
 const QUIET_LOOKS: u32 = 20;
 
@@ -36,25 +31,31 @@ pub(crate) struct Monitor {
     parker: Parker,
     /// It sleeps for good; whoever takes an idle P wakes it.
     asleep: AtomicBool,
-}
-
-/// What it saw of a P when it looked last.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    tick: u32,
-    /// When this tick was first seen.
-    since: u64,
-    switches: u64,
-    lease: u64,
-    lease_since: u64,
-    /// It was asked to give way in this slice.
-    asked: bool,
+    /// Its thread looks no more.
+    ended: AtomicBool,
+    /// Whether the kernel has the fence that retaking needs.
+    retakes: OnceLock<bool>,
 }
 
 impl Monitor {
     /// Not started.
     pub(crate) fn new() -> Monitor {
-        Monitor { parker: Parker::new(), asleep: AtomicBool::new(false) }
+        Monitor {
+            parker: Parker::new(),
+            asleep: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            retakes: OnceLock::new(),
+        }
+    }
+
+    /// Whether it has stopped those that compute without a P, and looks no more.
+    pub(crate) fn has_ended(&self) -> bool {
+        // Acquire: pairs with Release at its end.
+        self.ended.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn may_retake(&self, sched: &Scheduler) -> bool {
+        *self.retakes.get_or_init(|| sched.config.preempt.is_some_and(|p| p.barrier()))
     }
 
     /// Ends its sleep if it sleeps for good. One load if not.
@@ -72,7 +73,9 @@ impl Monitor {
         self.parker.notify();
     }
 
-    fn sleep_for_good(&self, sched: &Scheduler) {
+    fn sleep_for_good(&self, sched: &'static Scheduler) {
+        // Whoever idled last may have taken a thread that was just being started for a foreign one.
+        sched.check_deadlock();
         self.asleep.store(true, Ordering::Relaxed); // Relaxed: ordered by the fence.
         // SeqCst fence: pairs with the one in `poke_if_asleep`.
         fence(Ordering::SeqCst);
@@ -83,45 +86,75 @@ impl Monitor {
     }
 }
 
-fn all_idle(sched: &Scheduler) -> bool {
-    sched.idle.counts().idle() >= sched.procs()
+fn all_idle(sched: &'static Scheduler) -> bool {
+    // Those above GOMAXPROCS may still be held by goroutines that do not give way.
+    // Relaxed: looked at again before the monitor sleeps, behind a fence; and whoever lowers GOMAXPROCS pokes it.
+    let retired = |i: usize| sched.proc(i).m.load(Ordering::Relaxed).is_null();
+    sched.idle.counts().idle() >= sched.procs() && (sched.procs()..sched.created()).all(retired)
 }
 
 /// The monitor's thread: looks at every P, sleeps, again; until the runtime stops.
 pub(crate) fn run(sched: &'static Scheduler) {
     sys::precise_timers();
+    sys::prompt_scheduling();
     let mut seen = vec![Seen::default(); crate::config::MAX_PROCS];
+    let mut lost = LostThreads::new();
+    let mut queue = Queue::default();
     let mut quiet = 0;
     let mut last_poll = 0;
     while !sched.is_stopping() {
-        if all_idle(sched) {
-            quiet += 1;
-            if quiet > QUIET_LOOKS {
-                sched.monitor.sleep_for_good(sched);
-                quiet = 0;
-                continue;
-            }
-        } else {
+        let idle = all_idle(sched);
+        quiet = if idle { quiet + 1 } else { 0 };
+        // More threads without a P than there are Ps may compute all at once, unseen.
+        if quiet > QUIET_LOOKS && lost.len() <= sched.procs() {
+            sched.monitor.sleep_for_good(sched);
             quiet = 0;
+            continue;
         }
         let now = clock::now();
-        let mut next = now + CALM;
-        let mut urgent = false;
+        let mut next = now + if quiet > QUIET_LOOKS { QUIET } else { CALM };
+        let mut ready = 0;
         if sched.polls.get() != last_poll {
             last_poll = sched.polls.get();
-        } else if let Some(mut ready) = sched.poll_now() {
-            urgent = !ready.is_empty();
-            sched.inject_all(&mut ready);
+        } else if let Some(mut found) = sched.poll_now() {
+            ready = found.len();
+            sched.inject_all(&mut found);
         }
-        let missed = urgent || sched.global.len() > 0;
+        next = next.min(lost.look(sched, now));
+        let idle = sched.idle.counts().idle() > 0;
+        let starving = queue.starves(sched, now);
+        let mut need =
+            Need { idle, missed: sched.waiting() > 0, urgent: ready.max(starving.into()) };
         for (index, seen) in seen.iter_mut().enumerate().take(sched.created()) {
-            next = next.min(look(sched, sched.proc(index), seen, now, missed, urgent));
+            next = next.min(look(sched, sched.proc(index), seen, now, &mut need, &mut lost));
         }
-        if sched.idle.counts().idle() > 0 {
+        if idle {
             rescue(sched, now);
         }
+        sched.spawner.try_again(now);
         let pause = next.saturating_sub(clock::now()).max(10_000);
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
+    }
+    lost.abandon(sched);
+    // Release: pairs with Acquire in `has_ended`.
+    sched.monitor.ended.store(true, Ordering::Release);
+}
+
+/// How long the head of the global queue has been waiting.
+#[derive(Debug, Default)]
+struct Queue {
+    taken: u64,
+    since: u64,
+}
+
+impl Queue {
+    /// Whether nobody has been taken out for a slice although somebody waits.
+    fn starves(&mut self, sched: &Scheduler, now: u64) -> bool {
+        let taken = sched.global.taken();
+        if taken != self.taken || sched.global.len() == 0 {
+            (self.taken, self.since) = (taken, now);
+        }
+        now - self.since >= sched.slice
     }
 }
 
@@ -133,85 +166,4 @@ fn rescue(sched: &'static Scheduler, now: u64) {
     if work || unwatched {
         sched.published();
     }
-}
-
-/// Looks at one P; returns when to look again.
-fn look(
-    sched: &'static Scheduler,
-    p: &'static P,
-    seen: &mut Seen,
-    now: u64,
-    missed: bool,
-    urgent: bool,
-) -> u64 {
-    // Acquire: pairs with Release in `M::set_p`.
-    // SAFETY: Ms are never freed.
-    let m = unsafe { p.m.load(Ordering::Acquire).as_ref() };
-    let Some(m) = m else {
-        *seen = Seen::default();
-        return NEVER;
-    };
-    // Acquire: pairs with B1 of blocking.rs.
-    let lease = p.lease.load(Ordering::Acquire);
-    if lease != seen.lease {
-        (seen.lease, seen.lease_since) = (lease, now);
-    }
-    if blocking::is_takeable(lease) {
-        return look_blocked(sched, p, seen, now, missed);
-    }
-    // Relaxed: compared only.
-    let tick = p.tick.load(Ordering::Relaxed);
-    let switches = p.counters.switches.get();
-    if tick != seen.tick || seen.since == 0 {
-        sched.reclaim_spare(m);
-        (seen.tick, seen.since, seen.asked) = (tick, now, false);
-    }
-    let computing = switches == seen.switches;
-    seen.switches = switches;
-    let ran = now - seen.since;
-    let due = p.timers.earliest();
-    let pressed = urgent || due <= now;
-    if !(pressed || missed || p.has_work()) {
-        return due;
-    }
-    let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
-    if ran < limit {
-        // A timer that becomes due makes it urgent before the slice is over.
-        return if pressed { seen.since + limit } else { due.min(seen.since + limit) };
-    }
-    // A goroutine that has dispatched nothing since the last look is not likely to call soon.
-    sched.preempt(p, computing || seen.asked);
-    seen.asked = true;
-    now + ALERT
-}
-
-/// A P whose holder is in a blocking section.
-fn look_blocked(
-    sched: &'static Scheduler,
-    p: &'static P,
-    seen: &Seen,
-    now: u64,
-    missed: bool,
-) -> u64 {
-    let blocked = now - seen.lease_since;
-    let wanted = missed || p.has_work() || p.timers.earliest() <= now;
-    if blocked < if wanted { BLOCKED_FOR } else { BLOCKED_AND_UNMISSED } {
-        return now + ALERT;
-    }
-    // AcqRel: counted before the P can be seen idle, for the deadlock detector.
-    sched.blocked.fetch_add(1, Ordering::AcqRel);
-    if !blocking::retake(p, seen.lease) {
-        sched.blocked.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
-        return now + ALERT;
-    }
-    p.counters.handoffs.bump();
-    let mut lists = sched.lists.lock();
-    if wanted {
-        // Release: nobody holds it until the M that is woken does.
-        p.m.store(std::ptr::null_mut(), Ordering::Release);
-        sched.give(&mut lists, p, false);
-    } else {
-        lists.push_p(sched, p);
-    }
-    now + ALERT
 }

@@ -20,6 +20,7 @@ use std::time::Instant;
 use gmp_context::Context;
 
 use crate::blocking;
+use crate::bubble;
 use crate::claim::Claim;
 use crate::clock;
 use crate::critical::critical;
@@ -118,7 +119,14 @@ unsafe fn park_with_timer<C: FnOnce()>(
     let m = enter();
     let p = m.p().unwrap_or_else(|| m.sched.proc(0));
     // The heap stays locked until after the commit: the timer cannot fire before the goroutine is saved (K3).
-    let (armed, heap) = p.timers.arm(at, fire, context);
+    // SAFETY: the caller's own header.
+    let timers = match unsafe { g.as_ref() }.bubble() {
+        0 => None,
+        // What comes from outside has deadlines of the world outside.
+        _ if reason == WaitReason::IoWait => None,
+        number => bubble::timers_of(number),
+    };
+    let (armed, heap) = timers.unwrap_or(&p.timers).arm(at, fire, context);
     // SAFETY: the caller is `g` (contract), and a section is open.
     unsafe {
         leave_for_another(m, g, reason, || {
@@ -156,7 +164,12 @@ unsafe extern "C" fn commit_on_successor<C: FnOnce()>(leaving: Context, arg: *mu
     // SAFETY: as above.
     let commit = ManuallyDrop::into_inner(unsafe { ptr::read(commit) });
     // SAFETY: the G is alive: it is parked here, by its own code.
-    unsafe { g.as_ref() }.context.set(Some(leaving));
+    let header = unsafe { g.as_ref() };
+    header.context.set(Some(leaving));
+    let number = header.bubble();
+    if number != 0 && header.reason().is_durable() {
+        return bubble::block(number, commit);
+    }
     commit();
 }
 
@@ -190,13 +203,15 @@ unsafe fn leave_for_another<C: FnOnce()>(
             "parked while `forbid_park` was in force: something waits while a thread-local is borrowed",
         );
     }
-    header.set_reason(reason);
+    let locked = header.locks.get() != 0;
+    header.waits(reason);
     if let Some(p) = m.p() {
         p.counters.parks.bump();
     }
     let mut leave = Leave { g, commit: ManuallyDrop::new(commit) };
     // SAFETY: `leave` stays on this stack until the commit has copied it; the section is open.
-    let m = unsafe { run::switch_away(m, commit_on_successor::<C>, (&raw mut leave).cast()) };
+    let m =
+        unsafe { run::switch_away(m, locked, commit_on_successor::<C>, (&raw mut leave).cast()) };
     header.set_reason(WaitReason::None);
     m.leave_critical();
 }
@@ -209,7 +224,9 @@ unsafe fn leave_for_another<C: FnOnce()>(
 pub(crate) unsafe fn ready(g: NonNull<G>) {
     let section = critical();
     // SAFETY: parked, so alive.
-    let sched = unsafe { g.as_ref() }.sched;
+    let header = unsafe { g.as_ref() };
+    header.readied();
+    let sched = header.sched;
     match section.m() {
         Some(m) if ptr::eq(m.sched, sched) && m.p().is_some() => ready_here(m, g),
         _ => sched.inject(g),
@@ -251,7 +268,7 @@ pub fn yield_now() {
         let d = p.dispatches.get().wrapping_add(1);
         p.dispatches.set(d);
         p.begin_slice();
-        if m.sched.global.len() == 0 && d % run::CHECK_EVERY != 0 {
+        if m.sched.waiting() == 0 && d % run::CHECK_EVERY != 0 {
             return;
         }
     }

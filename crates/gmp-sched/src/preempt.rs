@@ -5,9 +5,11 @@
 //! - **H2** if none comes, it assigns an idle M to the hog's M as `spare`, and sends the thread its signal.
 //! - **H3** the handler, on that thread, leaves at once in a critical section (it leaves a note), or if the
 //!   request is stale. Else it passes the P to the spare, wakes it, and waits in the handler.
-//! - **H4** the spare, awake with the P, puts the stopped goroutine, tied to its M, behind all others in the
-//!   global queue, and schedules.
+//! - **H4** the spare, awake with the P, puts the stopped goroutine, tied to its M, among those whose thread
+//!   waits for a P (`queue/tied.rs`), and schedules.
 //! - **H5** whoever takes it out passes its P to that M and lets the thread go on, and idles itself.
+//! - **H6** when a goroutine blocks in the kernel and its P is retaken (`retake.md`), it may wait for a lock that
+//!   a stopped one holds. So that P goes to the oldest stopped one, before its turn.
 //!
 //! Registers, thread-locals and locks of the goroutine never leave their thread (Shiina et al., "Lightweight
 //! preemptive user-level threads", PPoPP 2021). H3 uses nothing but atomics and a futex wake.
@@ -15,9 +17,11 @@
 use std::ptr::{self, NonNull};
 
 use crate::g::G;
+use crate::hold::{Entered, Settled};
 use crate::m::M;
 use crate::p::P;
 use crate::scheduler::Scheduler;
+use crate::sleep;
 use crate::sync::plain::Ordering;
 use crate::wait::WaitReason;
 
@@ -30,18 +34,39 @@ use crate::wait::WaitReason;
 /// signal handler (or between two instructions of a goroutine).
 pub unsafe fn try_hand_over(m: *const ()) -> bool {
     // SAFETY: contract; Ms are never freed.
-    let m = unsafe { &*m.cast::<M>() };
+    let m: &'static M = unsafe { &*m.cast::<M>() };
     if m.defer_if_critical() {
         return false;
     }
-    let Some(p) = m.p() else { return false };
-    if m.sched.is_stopping() {
-        // It never runs again.
-        m.set_p(None);
-        // Release: pairs with Acquire in `Scheduler::stop`.
+    // A section, so that the monitor does not take the P at the same time (retake.md, E1 to E4).
+    let lost = m.hold.enter() == Entered::Disturbed && m.hold.settle_in_handler() == Settled::Lost;
+    let stops = if m.sched.is_stopping() {
+        abandon(m);
+        true
+    } else if lost {
+        // It computes without a P: the monitor queues it for one.
+        m.sched.monitor.poke();
+        true
+    } else {
+        hand_over(m)
+    };
+    m.hold.leave();
+    stops
+}
+
+/// The runtime stops: the goroutine never runs again.
+fn abandon(m: &'static M) {
+    let p = m.p();
+    m.set_p(None);
+    if let Some(p) = p {
+        // Release: pairs with Acquire in `stop`.
         p.m.store(ptr::null_mut(), Ordering::Release);
-        return true;
     }
+}
+
+/// Passes the P to the spare, unless the request is stale.
+fn hand_over(m: &'static M) -> bool {
+    let Some(p) = m.p() else { return false };
     // Relaxed: a stale request is harmless, a missed one comes again.
     if !p.preempt.load(Ordering::Relaxed) || m.g().is_none() {
         return false;
@@ -62,14 +87,10 @@ pub unsafe fn try_hand_over(m: *const ()) -> bool {
 
 /// H4.
 pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M) {
-    let Some(g) = stopped.g() else { return };
-    // SAFETY: its thread waits, so it is alive, and this M's to enqueue.
-    let header = unsafe { g.as_ref() };
-    header.set_reason(WaitReason::Preempted);
-    tie(header, stopped);
-    p.end_slice();
-    m.sched.global.push(g);
-    m.sched.published();
+    if m.sched.may_clear_preempt() {
+        p.end_slice();
+    }
+    m.sched.queue_stopped(stopped);
 }
 
 /// Says that the goroutine's registers are on `m`'s thread.
@@ -79,40 +100,109 @@ pub(crate) fn tie(header: &G, m: &'static M) {
 }
 
 impl Scheduler {
+    /// Queues the goroutine of `stopped`, whose thread waits in its handler.
+    pub(crate) fn queue_stopped(&'static self, stopped: &'static M) {
+        let Some(g) = stopped.g() else { return };
+        // SAFETY: its thread waits, so it is alive, and the caller's to enqueue.
+        let header = unsafe { g.as_ref() };
+        header.set_reason(WaitReason::Preempted);
+        self.queue_tied(g, header, stopped);
+    }
+
+    /// Queues `g`, whose thread waits for a P, behind what is in the global queue now.
+    pub(crate) fn queue_tied(&'static self, g: NonNull<G>, header: &G, thread: &'static M) {
+        tie(header, thread);
+        self.tied.push(g, self.global.taken() + self.global.len() as u64);
+        self.published();
+    }
+
+    /// Takes a tied goroutine out whose turn has come.
+    pub(crate) fn next_tied(&'static self) -> Option<NonNull<G>> {
+        if self.tied.len() == 0 {
+            return None;
+        }
+        let taken = if self.global.len() == 0 { u64::MAX } else { self.global.taken() };
+        self.tied.take(taken)
+    }
+
+    /// How many wait in the queues that belong to no P.
+    pub(crate) fn waiting(&self) -> usize {
+        self.global.len() + self.tied.len()
+    }
+
     /// H5: `m` passes its P to `thread`, on which `g` goes on.
     pub(crate) fn continue_on(&'static self, m: &'static M, g: NonNull<G>, thread: &'static M) {
-        // SAFETY: taken out of a queue by this M.
-        let header = unsafe { g.as_ref() };
-        // Release: pairs with Acquire in `G::tied`.
-        header.tied.store(ptr::null_mut(), Ordering::Release);
-        header.set_reason(WaitReason::None);
         let Some(p) = m.p() else {
-            tie(header, thread);
-            return self.inject(g);
+            // SAFETY: taken out of a queue by this M.
+            return self.queue_tied(g, unsafe { g.as_ref() }, thread);
         };
         p.counters.switches.bump();
         m.set_p(None);
+        // This M idles next.
+        self.pass_to(p, g, thread, true);
+    }
+
+    /// Gives `p`, which the caller owns and no M holds, to `thread`, on which `g` goes on; on the caller's CPU if it
+    /// is about to sleep.
+    pub(crate) fn pass_to(
+        &'static self,
+        p: &'static P,
+        g: NonNull<G>,
+        thread: &'static M,
+        here: bool,
+    ) {
+        // SAFETY: taken out of a queue by the caller.
+        let header = unsafe { g.as_ref() };
+        header.set_reason(WaitReason::None);
+        let locked = header.locks.get() != 0;
+        if !locked {
+            // Release: pairs with Acquire in `G::tied`.
+            header.tied.store(ptr::null_mut(), Ordering::Release);
+        }
+        // The CPUs of a thread that a goroutine is locked to are the goroutine's business.
+        let wake = |wake: &dyn Fn()| if here && !locked { thread.wake_here(wake) } else { wake() };
+        let context = header.context.take();
+        header.context.set(context);
+        if context.is_some() {
+            // Its thread idles for it, or is about to (os_thread.rs).
+            thread.next_g.store(g.as_ptr(), Ordering::Relaxed); // Relaxed: published by `hand`.
+            sleep::hand(thread, p, false);
+            return wake(&|| thread.parker.notify());
+        }
         thread.set_p(Some(p));
         // AcqRel: pairs with `blocking::wait_for_p`; the P's content is published by the wake.
         if thread.waits_for_p.swap(false, Ordering::AcqRel) {
-            thread.wake_here(|| thread.parker.notify());
+            wake(&|| thread.parker.notify());
         } else if let Some(preempt) = self.config.preempt {
             // Acquire: pairs with Release in `spawner`, which stored the token when the thread began.
             let token = thread.token.load(Ordering::Acquire);
-            // This M idles next.
-            thread.wake_here(|| preempt.resume(token));
+            wake(&|| preempt.resume(token));
         }
     }
 
-    /// H1, H2: asks the goroutine on `p` to give way; `firmly` also by signal. By the monitor.
-    pub(crate) fn preempt(&'static self, p: &'static P, firmly: bool) {
-        p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request; the signal orders what matters.
-        // Acquire: pairs with Release in `M::set_p`.
-        // SAFETY: Ms are never freed.
-        let Some(m) = (unsafe { p.m.load(Ordering::Acquire).as_ref() }) else { return };
-        if firmly && self.config.preempt.is_some() && self.assign_spare(m) {
-            self.signal(m);
+    /// A P whose last owner is gone: to somebody who runs what it has, or among the idle ones.
+    pub(crate) fn pass_on(&'static self, p: &'static P, wanted: bool) {
+        // Release: nobody holds it until the M that is woken does.
+        p.m.store(ptr::null_mut(), Ordering::Release);
+        let mut lists = self.lists.lock();
+        if wanted {
+            return self.give(&mut lists, p, false);
         }
+        lists.retire_p(self, p); // I1 of idle.md, unless it is out of service
+        drop(lists);
+        self.idle.announced(); // I3
+        if self.work_anywhere() {
+            self.published(); // I4: somebody looks
+        }
+    }
+
+    /// H2: sends the signal to `m`, if it has a spare. By the monitor; false when that was not possible.
+    pub(crate) fn stop(&'static self, m: &'static M) -> bool {
+        let stops = self.assign_spare(m) && self.signal(m);
+        if !stops {
+            self.reclaim_spare(m);
+        }
+        stops
     }
 
     /// Makes sure that `m` has a spare. If no M idles one is made, for the next time.
@@ -121,18 +211,18 @@ impl Scheduler {
         if !m.spare.load(Ordering::Relaxed).is_null() {
             return true;
         }
-        let spare = self.lists.lock().pop_m();
-        match spare {
-            Some(spare) => {
-                // Release: pairs with Acquire in `try_hand_over`.
-                m.spare.store(ptr::from_ref(spare).cast_mut(), Ordering::Release);
-                true
-            }
-            None => {
-                self.spawner.want_spare();
-                false
-            }
+        let mut lists = self.lists.lock();
+        let spare = lists.pop_m();
+        let more = !lists.has_m();
+        drop(lists);
+        if more {
+            // The next one shall not have to wait for it.
+            self.spawner.want_spare();
         }
+        let Some(spare) = spare else { return false };
+        // Release: pairs with Acquire in `hand_over`.
+        m.spare.store(ptr::from_ref(spare).cast_mut(), Ordering::Release);
+        true
     }
 
     /// Takes back a spare that was not needed. By the monitor.
@@ -149,12 +239,24 @@ impl Scheduler {
         }
     }
 
-    /// Sends `m`'s thread its signal.
-    pub(crate) fn signal(&self, m: &M) {
+    /// Sends `m`'s thread its signal; false when that is not possible.
+    pub(crate) fn signal(&self, m: &M) -> bool {
+        self.preempter(m).is_some_and(|(preempt, token)| preempt.request(token))
+    }
+
+    /// The CPU time that `m`'s thread has used, in nanoseconds.
+    pub(crate) fn cpu_time(&self, m: &M) -> Option<u64> {
+        self.preempter(m).and_then(|(preempt, token)| preempt.cpu_time(token))
+    }
+
+    /// Whether the kernel has `m`'s thread asleep.
+    pub(crate) fn is_asleep(&self, m: &M) -> bool {
+        self.preempter(m).is_some_and(|(preempt, token)| preempt.is_asleep(token))
+    }
+
+    fn preempter(&self, m: &M) -> Option<(&'static dyn crate::Preempt, *mut ())> {
         // Acquire: pairs with Release in `spawner`.
         let token = m.token.load(Ordering::Acquire);
-        if let (Some(preempt), false) = (self.config.preempt, token.is_null()) {
-            preempt.request(token);
-        }
+        self.config.preempt.filter(|_| !token.is_null()).map(|preempt| (preempt, token))
     }
 }

@@ -9,11 +9,13 @@ use std::ptr::NonNull;
 use gmp_context::{Commit, Context, Stack};
 
 use crate::find::{self, Found};
+use crate::freeze;
 use crate::g::G;
 use crate::m::M;
 use crate::p::P;
 use crate::sync::plain::Ordering;
 use crate::task;
+use crate::wait::WaitReason;
 
 /// Every so many dispatches a P looks beyond its own ring: global queue, timers, descriptors. Go's figure:
 /// prime, so that it does not beat against patterns in the program.
@@ -24,7 +26,10 @@ pub(crate) const CHECK_EVERY: u32 = 61;
 pub(crate) fn schedule(m: &'static M) {
     loop {
         match find::find(m) {
-            Found::Run(g) => execute(m, g),
+            Found::Run(g) => {
+                freeze::check(m);
+                execute(m, g);
+            }
             Found::Stop => return,
         }
     }
@@ -34,7 +39,7 @@ pub(crate) fn schedule(m: &'static M) {
 fn execute(m: &'static M, g: NonNull<G>) {
     // SAFETY: taken out of a queue, so it is this M's to run.
     let header = unsafe { g.as_ref() };
-    if let Some(thread) = header.tied() {
+    if let Some(thread) = header.tied().filter(|thread| !std::ptr::eq(*thread, m)) {
         return m.sched.continue_on(m, g, thread);
     }
     let Some(p) = m.p() else { return m.sched.inject(g) };
@@ -86,15 +91,21 @@ fn start(p: &P, m: &M, header: &G) -> Context {
     context
 }
 
-/// Leaves the current stack for the next goroutine, or g0. On return the caller has been resumed, on the
+/// Leaves the current stack for the next goroutine, or g0: in any case for g0 if the goroutine that leaves is
+/// `locked` to this thread, which then runs no other. On return the caller has been resumed, on the
 /// M that is returned, in a critical section of that M.
 ///
 /// # Safety
 ///
 /// In a critical section of `m`, which the successor closes; `commit` and `arg` are for [`gmp_context::switch`].
 #[inline]
-pub(crate) unsafe fn switch_away(m: &'static M, commit: Commit, arg: *mut ()) -> &'static M {
-    let target = match m.p().and_then(|p| pick(p, m)) {
+pub(crate) unsafe fn switch_away(
+    m: &'static M,
+    locked: bool,
+    commit: Commit,
+    arg: *mut (),
+) -> &'static M {
+    let target = match m.p().filter(|_| !locked).and_then(|p| pick(p, m)) {
         Some((g, context)) => {
             m.set_g(Some(g));
             context
@@ -149,7 +160,9 @@ unsafe extern "C" fn goroutine_main(
         let Some(g) = m.g() else { crate::fatal::abort("a stack was entered without a goroutine") };
         m.leave_critical();
         // SAFETY: alive: it has not run.
-        let run = unsafe { g.as_ref() }.vtable.run;
+        let header = unsafe { g.as_ref() };
+        header.set_reason(WaitReason::None);
+        let run = header.vtable.run;
         // SAFETY: unstarted, and this is its stack. Never unwinds.
         unsafe { run(g) };
         // SAFETY: it has run to its end, here.

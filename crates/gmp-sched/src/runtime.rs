@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 use crate::monitor;
 use crate::scheduler::Scheduler;
 use crate::spawner;
-use crate::sync::plain::Ordering;
+use crate::sync::plain::{AtomicUsize, Ordering};
 use crate::sys;
 use crate::task::{self, Options};
 
@@ -70,6 +70,7 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
         panic!("cannot install the handler that reports stack overflows: {e}");
     }
     gmp_context::guard::set_describe(describe);
+    gmp_context::guard::set_advice(&ADVICE);
     let sched = match Scheduler::new(config) {
         Ok(sched) => sched,
         Err(e) => panic!("cannot start the runtime: {e}"),
@@ -95,6 +96,10 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
         Err(payload) => panic::resume_unwind(payload),
     }
 }
+
+/// Ends the report of a stack overflow.
+static ADVICE: &str = "raise it for this goroutine or for all (`stack_size` of either builder, GMP_STACK_SIZE=4M), or recurse \
+                       through `stack::maybe_grow`; only pages that are touched take memory";
 
 /// Names the calling goroutine in the report of a stack overflow. In the signal handler: no allocation, no lock.
 fn describe(_fault: usize, out: &mut dyn FnMut(&[u8])) {
@@ -194,7 +199,7 @@ fn stop(sched: &'static Scheduler) {
             p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.
             sched.signal(m);
         }
-        if busy == 0 || crate::clock::now() - begun > patience {
+        if busy == 0 && sched.monitor.has_ended() || crate::clock::now() - begun > patience {
             return;
         }
         sys::nap();
@@ -215,7 +220,7 @@ impl Scheduler {
         let lists = self.lists.lock();
         let quiet = lists.all_idle(self)
             && !lists.has_watcher()
-            && self.global.len() == 0
+            && self.waiting() == 0
             // Acquire: pairs with AcqRel where it is counted.
             && self.blocked.load(Ordering::Acquire) == 0
             && self.earliest_timer() == crate::clock::NEVER
@@ -229,15 +234,44 @@ impl Scheduler {
         // Ours: those that have counted themselves, and the one that waits in `run`. A thread that has not yet, or
         // no more, looks foreign: then the next one to go idle decides.
         // Acquire: pairs with AcqRel where threads count themselves.
-        let ours = self.live_threads.load(Ordering::Acquire) + 1;
+        let ours = self.live_threads.load(Ordering::Acquire) + SERVICES.load(Ordering::Acquire) + 1;
         if sys::thread_count().is_none_or(|all| all > ours) {
             return;
         }
         if exited && self.goroutines() == 0 {
-            fatal::deadlock("no goroutines (main called goexit) - deadlock!");
+            self.deadlock("no goroutines (main called goexit) - deadlock!");
         }
-        fatal::deadlock("all goroutines are asleep - deadlock!");
+        self.deadlock("all goroutines are asleep - deadlock!");
     }
+
+    /// Reports it, once, and ends the process.
+    #[cold]
+    fn deadlock(&'static self, what: &'static str) -> ! {
+        static REPORTED: Mutex<()> = Mutex::new(());
+        let _once = REPORTED.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(report) = self.config.on_deadlock {
+            report(what);
+        }
+        fatal::deadlock(what);
+    }
+}
+
+/// Threads that serve the runtime from outside: they do not keep a deadlock from being one.
+static SERVICES: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a thread that will never end a wait of a goroutine, before it starts.
+pub fn add_service_thread() {
+    SERVICES.fetch_add(1, Ordering::AcqRel); // AcqRel: pairs with Acquire in `check_deadlock`.
+}
+
+/// Takes that back.
+pub fn remove_service_thread() {
+    SERVICES.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+}
+
+/// Goroutines that have not ended; none without a runtime.
+pub fn try_num_goroutine() -> Option<usize> {
+    Scheduler::try_current().map(Scheduler::goroutines)
 }
 
 /// Whether a runtime is running in the process.
@@ -253,6 +287,17 @@ pub fn running() -> bool {
 #[track_caller]
 pub fn gomaxprocs() -> usize {
     Scheduler::current().procs()
+}
+
+/// Where the caller runs: the number of its processor, and how many there are now. (0, 1) outside goroutines.
+/// Both are hints, outdated when it returns, for who spreads something over processors. Neither parks nor
+/// blocks.
+pub fn proc_hint() -> (usize, usize) {
+    let section = critical();
+    match section.m() {
+        Some(m) => (m.p().map_or(0, |p| p.index), m.sched.procs()),
+        None => (0, 1),
+    }
 }
 
 /// Changes GOMAXPROCS, while everything runs, to `n` (1 to [`MAX_PROCS`](crate::MAX_PROCS)), until `run`
@@ -307,7 +352,7 @@ impl Drop for ForbidPark {
     }
 }
 
-fn change_forbidden(by: i32) {
+fn change_forbidden(by: i16) {
     let section = critical();
     if let Some(g) = section.m().and_then(|m| m.g()) {
         // SAFETY: the caller's own header.

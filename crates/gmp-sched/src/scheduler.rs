@@ -11,26 +11,29 @@ use std::sync::OnceLock;
 use gmp_context::StackPool;
 
 use crate::blocking;
+use crate::bubble;
 use crate::clock;
 use crate::config::{Config, MAX_PROCS};
 use crate::critical::critical;
 use crate::fatal;
+use crate::freeze::Freezer;
 use crate::g::{G, GoId};
 use crate::idle::Idle;
 use crate::lock::Lock;
 use crate::m::M;
-use crate::metrics::{Counter, Metrics};
+use crate::metrics::Counter;
 use crate::monitor::Monitor;
 use crate::p::{ID_BATCH, P};
 use crate::queue::global::Global;
 use crate::queue::list::List;
+use crate::queue::tied::Tied;
 use crate::sleep::Lists;
 use crate::slots;
 use crate::spawner::Spawner;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::sys;
 use crate::timers::Timers;
-use crate::wait::{Kind, Waiter};
+use crate::wait::{Kind, WaitReason, Waiter};
 
 /// Smallest reserve: below it a panic's message does not fit.
 const SMALLEST_STACK: usize = 16 << 10;
@@ -39,10 +42,13 @@ const SMALLEST_STACK: usize = 16 << 10;
 const CREDIT_BATCH: usize = 64;
 
 /// Stacks of all runtimes of the process.
-static STACKS: StackPool = StackPool::new();
+pub(crate) static STACKS: StackPool = StackPool::new();
 
 /// The runtime that runs now.
 static RUNNING: AtomicPtr<Scheduler> = AtomicPtr::new(ptr::null_mut());
+
+/// The next goroutine's number: unique in the process, also over several runtimes.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// Everything the Ms of a runtime share.
 pub(crate) struct Scheduler {
@@ -59,6 +65,7 @@ pub(crate) struct Scheduler {
     created: AtomicUsize,
     procs: AtomicUsize,
     pub(crate) global: Global<G>,
+    pub(crate) tied: Tied,
     pub(crate) idle: Idle,
     pub(crate) lists: Lock<Lists>,
     pub(crate) monitor: Monitor,
@@ -77,7 +84,9 @@ pub(crate) struct Scheduler {
     pub(crate) in_poller: AtomicPtr<M>,
     pub(crate) wakeups: Counter,
     pub(crate) spawned_elsewhere: Counter,
-    next_id: AtomicU64,
+    /// The number of the main goroutine.
+    pub(crate) first_id: GoId,
+    pub(crate) freezer: Freezer,
     stopping: AtomicBool,
     /// The main goroutine has begun and not ended.
     pub(crate) main_runs: AtomicBool,
@@ -107,6 +116,7 @@ impl Scheduler {
             created: AtomicUsize::new(0),
             procs: AtomicUsize::new(config.procs.clamp(1, MAX_PROCS)),
             global: Global::new(),
+            tied: Tied::new(),
             idle: Idle::new(),
             lists: Lock::new(Lists::new(MAX_PROCS)),
             monitor: Monitor::new(),
@@ -119,7 +129,9 @@ impl Scheduler {
             in_poller: AtomicPtr::new(ptr::null_mut()),
             wakeups: Counter::default(),
             spawned_elsewhere: Counter::default(),
-            next_id: AtomicU64::new(1),
+            // Relaxed: a number. The main goroutine is spawned first, with it.
+            first_id: GoId(NEXT_ID.load(Ordering::Relaxed)),
+            freezer: Freezer::new(),
             stopping: AtomicBool::new(false),
             main_runs: AtomicBool::new(false),
             main_exited: AtomicBool::new(false),
@@ -242,11 +254,10 @@ impl Scheduler {
         if m.searching.replace(false) {
             let _ = self.idle.leave_search();
         }
-        m.set_p(None);
-        let mut lists = self.lists.lock();
-        lists.retire_p(self, p);
-        drop(lists);
+        // First, while the P is seen to be held: whoever looks for a deadlock must find them somewhere.
         self.inject_all(&mut left);
+        m.set_p(None);
+        self.lists.lock().retire_p(self, p);
     }
 
     /// Appends to the ring of `p`, which the calling M holds; the overflow goes to the global queue.
@@ -280,6 +291,8 @@ impl Scheduler {
 
     /// Puts a new goroutine where it runs next, and wakes somebody for it: it is work for two.
     pub(crate) fn launch(&'static self, g: NonNull<G>) {
+        // SAFETY: not launched yet, so the caller's.
+        unsafe { g.as_ref() }.launched();
         let section = critical();
         match section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) {
             Some(p) => {
@@ -294,26 +307,27 @@ impl Scheduler {
         }
     }
 
-    /// Memory, number and parent for a new task, and a stack reserved. Not in critical sections.
+    /// Memory, number, parent and bubble for a new task, and a stack reserved. Not in critical sections.
     pub(crate) fn reserve_task(
         &'static self,
         stack_class: u8,
         size: usize,
-    ) -> io::Result<(NonNull<u8>, GoId, GoId)> {
+    ) -> io::Result<(NonNull<u8>, GoId, (GoId, u16))> {
         let default = stack_class == self.stack_class;
         let stack_size = 1 << stack_class;
         loop {
             let section = critical();
             let m = section.m();
-            let parent = m.and_then(M::g).map_or(GoId(0), |g| {
+            let parent = m.and_then(M::g).map_or((GoId(0), 0), |g| {
                 // SAFETY: the goroutine that runs this.
-                unsafe { g.as_ref() }.id
+                let g = unsafe { g.as_ref() };
+                (g.id(), g.bubble())
             });
             let Some(p) = m.filter(|m| ptr::eq(m.sched, self)).and_then(M::p) else {
                 drop(section);
                 self.reserve_stacks(stack_size, 1)?;
                 // Relaxed: a number.
-                let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+                let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
                 return Ok((slots::take_shared(size), GoId(id), parent));
             };
             if default && p.credits.get() == 0 {
@@ -330,7 +344,7 @@ impl Scheduler {
             let (id, end) = if next < end {
                 (next, end)
             } else {
-                let first = self.next_id.fetch_add(ID_BATCH, Ordering::Relaxed);
+                let first = NEXT_ID.fetch_add(ID_BATCH, Ordering::Relaxed);
                 (first, first + ID_BATCH)
             };
             p.ids.set((id + 1, end));
@@ -380,7 +394,8 @@ impl Scheduler {
     /// The heap that the caller's timers go into.
     pub(crate) fn timers_here(&'static self) -> &'static Timers {
         let section = critical();
-        &section.m().and_then(M::p).unwrap_or_else(|| self.proc(0)).timers
+        let bubble = bubble::timers_of(bubble::current_bubble());
+        bubble.unwrap_or(&section.m().and_then(M::p).unwrap_or_else(|| self.proc(0)).timers)
     }
 
     /// Gives `m` an idle P, if there is one.
@@ -425,7 +440,11 @@ impl Scheduler {
         }
         self.polls.bump();
         driver.poll(timeout, &mut |waiter: Waiter| match waiter.kind() {
-            Kind::Goroutine(g) => ready.push(g),
+            Kind::Goroutine(g) => {
+                // SAFETY: just readied, so alive.
+                unsafe { g.as_ref() }.set_reason(WaitReason::Yield);
+                ready.push(g);
+            }
             // SAFETY: the driver passes each waiter once per park.
             Kind::Thread(_) => unsafe { waiter.ready() },
         });
@@ -443,35 +462,6 @@ impl Scheduler {
             None => {
                 m.parker.park_timeout(timeout);
             }
-        }
-    }
-
-    /// Goroutines that have not ended.
-    pub(crate) fn goroutines(&'static self) -> usize {
-        let all = self.totals();
-        usize::try_from((all.spawned + self.spawned_elsewhere.get()).saturating_sub(all.finished))
-            .unwrap_or(0)
-    }
-
-    fn totals(&'static self) -> crate::metrics::ProcMetrics {
-        let mut sum = crate::metrics::ProcMetrics::default();
-        (0..self.created()).for_each(|i| sum.add(&self.proc(i).counters.snapshot()));
-        sum
-    }
-
-    /// All figures. Allocates.
-    pub(crate) fn metrics(&'static self) -> Metrics {
-        let section = critical();
-        let stacks = self.stacks.stats();
-        drop(section);
-        Metrics {
-            total: self.totals(),
-            procs: (0..self.created()).map(|i| self.proc(i).counters.snapshot()).collect(),
-            goroutines: self.goroutines(),
-            threads: self.threads.load(Ordering::Relaxed), // Relaxed: a figure.
-            wakeups: self.wakeups.get(),
-            stack_bytes_reserved: stacks.bytes,
-            stacks: stacks.live,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! poller, or until the first timer of any P, instead of in its parker. It is not in the list of idle Ms;
 //! when all others are busy it is given a P like them, and poked.
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use crate::clock;
 use crate::g::G;
@@ -78,6 +78,11 @@ impl Lists {
         false
     }
 
+    /// Whether any M idles.
+    pub(crate) fn has_m(&self) -> bool {
+        !self.ms.is_null()
+    }
+
     /// How many Ps wait for a thread.
     pub(crate) fn orphans(&self) -> usize {
         self.orphans.len()
@@ -140,9 +145,9 @@ impl Lists {
         }
     }
 
-    /// Whether every P is idle and none is on its way to a thread.
+    /// Whether nobody has a P: each is idle or out of service. One that is to be retired may still run a goroutine.
     pub(crate) fn all_idle(&self, sched: &Scheduler) -> bool {
-        self.ps.len() == sched.procs() && self.orphans.is_empty()
+        self.ps.len() + self.retired.len() == sched.created()
     }
 
     /// Whether somebody sleeps for the clock or the descriptors.
@@ -232,8 +237,8 @@ impl Scheduler {
     }
 
     /// I4: anything to do for an M that has no work of its own?
-    fn work_anywhere(&'static self) -> bool {
-        self.global.len() > 0
+    pub(crate) fn work_anywhere(&'static self) -> bool {
+        self.waiting() > 0
             || (0..self.created()).any(|i| !self.proc(i).ring.is_empty())
             || self.earliest_timer() <= clock::now()
     }
@@ -242,11 +247,17 @@ impl Scheduler {
     pub(crate) fn ready_on(&'static self, p: &'static P, waiter: Waiter, next: bool) {
         match waiter.kind() {
             Kind::Goroutine(g) if next => {
+                // SAFETY: just readied, so alive.
+                unsafe { g.as_ref() }.readied();
                 if let Some(displaced) = p.put_next(g) {
                     self.push_local(p, displaced);
                 }
             }
-            Kind::Goroutine(g) => self.push_local(p, g),
+            Kind::Goroutine(g) => {
+                // SAFETY: as above.
+                unsafe { g.as_ref() }.readied();
+                self.push_local(p, g);
+            }
             // SAFETY: passed on by the one who may ready it.
             Kind::Thread(_) => unsafe { waiter.ready() },
         }
@@ -254,7 +265,7 @@ impl Scheduler {
 }
 
 /// Leaves `p` for `m`, which sleeps, to find when it wakes.
-fn hand(m: &'static M, p: &'static P, searching: bool) {
+pub(crate) fn hand(m: &'static M, p: &'static P, searching: bool) {
     // Relaxed: published by `next_p` and the wake.
     m.wake_searching.store(searching, Ordering::Relaxed);
     // Release: pairs with Acquire in `adopt`.
@@ -262,7 +273,7 @@ fn hand(m: &'static M, p: &'static P, searching: bool) {
 }
 
 /// Takes what was handed over. Returns whether there was anything.
-fn adopt(m: &'static M) -> bool {
+pub(crate) fn adopt(m: &'static M) -> bool {
     // Acquire: pairs with Release in `hand` and in the signal handler.
     let p = m.next_p.swap(ptr::null_mut(), Ordering::Acquire);
     // SAFETY: Ps are never freed while Ms live.
@@ -270,7 +281,11 @@ fn adopt(m: &'static M) -> bool {
     m.set_p(Some(p));
     // Relaxed: published with `next_p`.
     m.searching.set(m.wake_searching.swap(false, Ordering::Relaxed));
-    // Acquire: pairs with Release in the handler (`try_hand_over`).
+    // Relaxed: published with `next_p`.
+    if let Some(g) = NonNull::new(m.next_g.swap(ptr::null_mut(), Ordering::Relaxed)) {
+        m.pending.set(Some(g));
+    }
+    // Acquire: pairs with Release in the handler (`hand_over`).
     let stopped = m.stopped.swap(ptr::null_mut(), Ordering::Acquire);
     // SAFETY: Ms are never freed.
     if let Some(stopped) = unsafe { stopped.as_ref() } {
@@ -306,6 +321,7 @@ fn park(m: &'static M) -> bool {
             return false;
         }
         m.parker.park();
+        clock::tick();
     }
 }
 

@@ -18,7 +18,8 @@
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-use crate::arena;
+use crate::arena::{self, MapVec};
+use crate::g::G;
 use crate::lock::Lock;
 
 /// Sizes come in steps of this, a cache line: slots never share one.
@@ -183,6 +184,7 @@ impl Depot {
         if self.left < size {
             self.fresh = arena::map(SLAB).as_ptr();
             self.left = SLAB;
+            SLABS.lock().0.push((self.fresh, size));
         }
         let slot = self.fresh;
         self.left -= size;
@@ -190,6 +192,27 @@ impl Depot {
         self.fresh = unsafe { slot.add(size) };
         // Never null: inside a mapping.
         NonNull::new(slot).unwrap_or(NonNull::dangling())
+    }
+}
+
+/// All slabs there are, with the size of their slots. Taken with the depot of a class locked.
+static SLABS: Lock<Slabs> = Lock::new(Slabs(MapVec::new()));
+
+struct Slabs(MapVec<(*mut u8, usize)>);
+
+// SAFETY: the addresses of slabs, which are never freed.
+unsafe impl Send for Slabs {}
+
+/// Calls `visit` with every slot there is, in use or not, or zero because it never was. Never allocates.
+pub(crate) fn for_each(visit: &mut dyn FnMut(NonNull<G>)) {
+    for index in 0.. {
+        let slab = SLABS.lock().0.get(index).copied();
+        let Some((base, size)) = slab else { return };
+        for offset in (0..SLAB / size).map(|slot| slot * size) {
+            if let Some(slot) = NonNull::new(base.wrapping_add(offset)) {
+                visit(slot.cast());
+            }
+        }
     }
 }
 

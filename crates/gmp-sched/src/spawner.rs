@@ -7,6 +7,7 @@ use std::thread;
 
 use gmp_context::guard::SignalStack;
 
+use crate::clock;
 use crate::current;
 use crate::driver::MHandle;
 use crate::fatal;
@@ -14,11 +15,14 @@ use crate::m::M;
 use crate::parker::Parker;
 use crate::run;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::{AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicU64, AtomicUsize, Ordering};
 use crate::sys;
 
 /// Stack of an M's own thread: g0 searches and polls, nothing deep runs on it.
 const G0_STACK: usize = 256 << 10;
+
+/// How long to wait before asking again for a thread that the system has refused, in nanoseconds.
+const RETRY: u64 = 10_000_000;
 
 /// What others see of the thread that makes threads.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Spawner {
     spares: AtomicUsize,
     /// Threads that have been made and have not looked for work yet.
     starting: AtomicUsize,
+    /// When a thread that the system has refused is to be asked for again; 0 when none was.
+    retry_at: AtomicU64,
 }
 
 impl Spawner {
@@ -37,12 +43,22 @@ impl Spawner {
             parker: Parker::new(),
             spares: AtomicUsize::new(0),
             starting: AtomicUsize::new(0),
+            retry_at: AtomicU64::new(0),
         }
     }
 
     /// Ends its sleep: there is a P without a thread, or the runtime stops.
     pub(crate) fn wake(&self) {
         self.parker.notify();
+    }
+
+    /// Tries once more what the system has refused: a P without a thread must not wait for ever. By the monitor.
+    pub(crate) fn try_again(&self, now: u64) {
+        // Relaxed: a time, published by nothing but itself; too late by one look is early enough.
+        let at = self.retry_at.load(Ordering::Relaxed);
+        if at != 0 && now >= at {
+            self.wake();
+        }
     }
 
     /// Asks for one more idle M.
@@ -56,17 +72,28 @@ impl Spawner {
 pub(crate) fn main(sched: &'static Scheduler) {
     while !sched.is_stopping() {
         // Relaxed: published by the wake.
-        let mut wanted = sched.spawner.spares.swap(0, Ordering::Relaxed);
-        wanted = wanted.max(sched.lists.lock().orphans());
+        let spares = sched.spawner.spares.swap(0, Ordering::Relaxed);
+        let orphans = sched.lists.lock().orphans();
+        // The last threads are for Ps that have none: reaching the limit for a spare would be fatal for a luxury.
+        // Relaxed: a number that this thread alone increments.
+        let room = sched.threads.load(Ordering::Relaxed) + sched.procs() < sched.config.max_threads;
+        let wanted = orphans.max(if room { spares } else { 0 });
+        let mut refused = false;
         // Acquire: pairs with AcqRel in `m_main`: those on their way will do.
         for _ in sched.spawner.starting.load(Ordering::Acquire)..wanted {
-            if let Err(e) = start_m(sched) {
-                // Work goes on with the threads there are; the next request tries again.
+            let Err(e) = start_m(sched) else { continue };
+            refused = true;
+            // Work goes on with the threads there are. Said once, until it has succeeded.
+            // Relaxed: this thread's own word.
+            if sched.spawner.retry_at.load(Ordering::Relaxed) == 0 {
                 fatal::write("gmp: cannot start a thread (RLIMIT_NPROC, pids.max or memory?): ");
                 fatal::write(&e.to_string());
                 fatal::write("\n");
             }
+            break;
         }
+        let retry_at = if refused { clock::now() + RETRY } else { 0 };
+        sched.spawner.retry_at.store(retry_at, Ordering::Relaxed); // Relaxed: see `try_again`.
         sched.spawner.parker.park();
     }
 }

@@ -4,11 +4,26 @@
 //! the text that runs. Statics, and code that switches stacks, cannot run under loom and take [`plain`].
 //! [`mutant`] lets a gate break one named step of a protocol and see that its model notices.
 
+/// Whether the build was asked, by `--cfg gmp_mutant="name"`, to break the step called `name`.
+macro_rules! mutant {
+    ($name:literal) => {
+        cfg!(gmp_mutant = $name)
+    };
+}
+pub(crate) use mutant;
+
 #[cfg(not(loom))]
 mod imp {
     pub(crate) use std::sync::atomic::{
         AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
+
+    /// The frequent side of an asymmetric fence: the compiler's only. The rare side is `Preempt::barrier`.
+    #[inline(always)]
+    pub(crate) fn light_fence() {
+        // SeqCst: nothing moves over it, in either direction, as a handler on this thread sees it.
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
 
     /// Runs a model once, on plain threads.
     #[cfg(test)]
@@ -26,6 +41,14 @@ mod imp {
         AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 
+    /// A full fence: a model has no kernel that would pass one on this side's behalf.
+    pub(crate) fn light_fence() {
+        if !super::mutant!("hold_no_light_fence") {
+            // SeqCst fence (retake.md, E2): pairs with R2.
+            fence(Ordering::SeqCst);
+        }
+    }
+
     /// Runs a model through every interleaving that loom explores.
     #[cfg(test)]
     pub(crate) fn model(body: impl Fn() + Sync + Send + 'static) {
@@ -41,15 +64,7 @@ pub(crate) use imp::*;
 /// std's own types, for statics and for what loom does not model.
 pub(crate) mod plain {
     pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-        compiler_fence, fence,
+        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+        Ordering, compiler_fence, fence,
     };
 }
-
-/// Whether the build was asked, by `--cfg gmp_mutant="name"`, to break the step called `name`.
-macro_rules! mutant {
-    ($name:literal) => {
-        cfg!(gmp_mutant = $name)
-    };
-}
-pub(crate) use mutant;

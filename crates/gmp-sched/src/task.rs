@@ -23,9 +23,11 @@ use std::thread;
 
 use gmp_context::Stack;
 
+use crate::bubble;
 use crate::critical::critical;
 use crate::g::{G, GoId, Origin, Vtable};
-use crate::join::{Detach, Finish, Wait};
+use crate::join::{Detach, Finish, JoinWord, Wait};
+use crate::join_future::Bell;
 use crate::m::M;
 use crate::park;
 use crate::scheduler::Scheduler;
@@ -106,8 +108,6 @@ where
         let Stage::Result(result) = std::mem::replace(&mut **stage, Stage::Empty) else { return };
         // SAFETY: the handle passes room for exactly this type.
         unsafe { to.cast::<Option<thread::Result<T>>>().write(Some(result)) };
-        // SAFETY: the last use of the stage; a box goes, with nothing in it.
-        unsafe { ptr::drop_in_place(Self::stage(g)) };
     }
 
     unsafe fn drop_content(g: NonNull<G>) {
@@ -184,13 +184,20 @@ impl Unstarted {
             Some(size) => crate::scheduler::class_of(size)?,
         };
         let vtable: &'static Vtable = const { &Task::<S>::VTABLE };
-        let (slot, id, parent) = sched.reserve_task(class, vtable.size)?;
-        let origin = Origin { id, parent, spawned_at, stack_class: class, with_handle };
-        let mut g = G::new(vtable, sched, &origin);
-        g.name = options.name.map(String::into_boxed_str);
-        // SAFETY: at least `size_of::<Task<S>>()` bytes, aligned to a cache line, nobody else's.
-        unsafe { slot.cast::<Task<S>>().write(Task { g, stage: UnsafeCell::new(stage) }) };
-        Ok(Unstarted { g: slot.cast() })
+        let (slot, id, (parent, bubble)) = sched.reserve_task(class, vtable.size)?;
+        let origin = Origin { id, parent, bubble, spawned_at, stack_class: class, with_handle };
+        let g = slot.cast::<G>();
+        // SAFETY: nobody else's, and free.
+        unsafe { G::write(g, vtable, sched, &origin) };
+        // SAFETY: at least `size_of::<Task<S>>()` bytes, aligned to a cache line.
+        let place = unsafe { &raw mut (*slot.cast::<Task<S>>().as_ptr()).stage };
+        // SAFETY: nobody else's.
+        unsafe { place.write(UnsafeCell::new(stage)) };
+        if let Some(name) = options.name {
+            // SAFETY: written above.
+            unsafe { g.as_ref() }.set_name(name);
+        }
+        Ok(Unstarted { g })
     }
 
     /// Throws it away, with its closure, and its reservation.
@@ -223,10 +230,10 @@ unsafe fn drop_content(g: NonNull<G>) {
 ///
 /// The task is the caller's, and its content dropped or taken.
 unsafe fn free(g: NonNull<G>) {
-    // SAFETY: the task is the caller's.
-    drop(unsafe { (*g.as_ptr()).name.take() });
-    // SAFETY: alive until it is put away below.
-    let size = unsafe { g.as_ref() }.vtable.size;
+    // SAFETY: the task is the caller's, until it is put away below.
+    let header = unsafe { g.as_ref() };
+    header.free_name();
+    let size = header.vtable.size;
     let section = critical();
     match section.m().and_then(M::p) {
         Some(p) => p.slots.put(g.cast(), size),
@@ -252,30 +259,45 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
         // SAFETY: there is no handle any more.
         unsafe { drop_task(g) };
     }
-    let mut m = open_section();
-    let Some(stack) = header.stack.take() else {
-        crate::fatal::abort("a goroutine ended without a stack")
-    };
     let size = header.vtable.size;
-    let mine = match header.join.finish() {
-        Finish::Left => false,
-        Finish::Ready(waiter) => {
-            // SAFETY: registered by `JoinHandle::join`.
-            let waiter = unsafe { waiter_of(waiter) };
-            // SAFETY: taken out once, here.
-            unsafe { waiter.ready() };
-            false
+    let bubble = header.bubble();
+    let (m, stack) = loop {
+        let m = open_section();
+        let Some(stack) = header.stack.take() else {
+            crate::fatal::abort("a goroutine ended without a stack")
+        };
+        // In each turn: it may have been stopped in between, and was seen again.
+        header.dead();
+        match header.join.finish() {
+            Finish::Left => break (m, stack),
+            Finish::Ready(waiter) => {
+                // SAFETY: registered by `JoinHandle::join`.
+                let waiter = unsafe { waiter_of(waiter) };
+                // SAFETY: taken out once, here.
+                unsafe { waiter.ready() };
+                break (m, stack);
+            }
+            Finish::Mine if dropped => break (m, stack),
+            Finish::Mine => {
+                // The handle was dropped a moment ago.
+                header.stack.set(Some(stack));
+                m.leave_critical();
+                // SAFETY: the task is ours now, and its memory with it.
+                unsafe { drop_task(g) };
+                dropped = true;
+            }
+            Finish::Bell => {
+                header.stack.set(Some(stack));
+                m.leave_critical();
+                if let Some(word) = header.join.take_bell() {
+                    // SAFETY: registered by a future, and taken out once, here.
+                    unsafe { Bell::from_word(word) }.ring();
+                }
+            }
         }
-        Finish::Mine => true,
     };
-    if mine && !dropped {
-        // The handle was dropped a moment ago.
-        m.leave_critical();
-        // SAFETY: the task is ours now, and its memory with it.
-        unsafe { drop_task(g) };
-        dropped = true;
-        m = open_section();
-    }
+    // Also if the guard was forgotten.
+    m.locked.set(false);
     m.set_g(None);
     let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
     p.counters.finished.bump();
@@ -284,6 +306,9 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     }
     if dropped {
         p.slots.put(g.cast(), size);
+    }
+    if bubble != 0 {
+        bubble::ended(bubble);
     }
     (m, stack)
 }
@@ -297,7 +322,7 @@ unsafe fn drop_task(g: NonNull<G>) {
     // SAFETY: contract.
     unsafe { drop_content(g) };
     // SAFETY: contract.
-    drop(unsafe { (*g.as_ptr()).name.take() });
+    unsafe { g.as_ref() }.free_name();
 }
 
 /// Opens a critical section that outlives this call.
@@ -381,14 +406,19 @@ impl<T> JoinHandle<T> {
         header_of(&self.g)
     }
 
+    /// Where its end is waited for.
+    pub(crate) fn word(&self) -> &JoinWord {
+        &self.header().join
+    }
+
     /// The goroutine's number.
     pub fn id(&self) -> GoId {
-        self.header().id
+        self.header().id()
     }
 
     /// The goroutine's name.
     pub fn name(&self) -> Option<&str> {
-        self.header().name.as_deref()
+        self.header().name()
     }
 
     /// Whether it has ended. Neither parks nor blocks.
@@ -409,17 +439,21 @@ impl<T> JoinHandle<T> {
                     unsafe { waiter.ready() };
                 }
             };
+            let same = header.bubble() != 0 && header.bubble() == bubble::current_bubble();
+            let reason = if same { WaitReason::Join.durable() } else { WaitReason::Join };
             // SAFETY: the caller's waiter; `finish` takes it out and readies it, or the commit does.
-            unsafe { park::park(waiter, WaitReason::Join, commit) };
+            unsafe { park::park(waiter, reason, commit) };
         }
-        let g = self.g;
-        // From here on the task is ours; the handle must not give it up again.
-        std::mem::forget(self);
+        self.take()
+    }
+
+    /// The result of a goroutine that has ended, or is about to and has rung its bell for this handle.
+    pub(crate) fn take(self) -> thread::Result<T> {
         let mut result: Option<thread::Result<T>> = None;
-        // SAFETY: done, so it is the handle's turn; `result` has the type that the vtable writes.
-        unsafe { (header_of(&g).vtable.take_result)(g, (&raw mut result).cast()) };
-        // SAFETY: the task is ours, and its content taken.
-        unsafe { free(g) };
+        let take_result = self.header().vtable.take_result;
+        // SAFETY: the goroutine is done with the stage, so it is the handle's turn; `result` has the type that the
+        // vtable writes. What is left is seen to when this handle is dropped.
+        unsafe { take_result(self.g, (&raw mut result).cast()) };
         result.unwrap_or_else(|| crate::fatal::abort("a goroutine's result was taken twice"))
     }
 }
@@ -432,11 +466,16 @@ fn header_of(g: &NonNull<G>) -> &G {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if self.header().join.detach() == Detach::Mine {
-            // SAFETY: the goroutine has ended, and this handle will not take its result.
-            unsafe { drop_content(self.g) };
-            // SAFETY: as above.
-            unsafe { free(self.g) };
+        match self.header().join.detach() {
+            Detach::Left => {}
+            // SAFETY: registered by a future, and taken out once, here.
+            Detach::Bell(word) => drop(unsafe { Bell::from_word(word) }),
+            Detach::Mine => {
+                // SAFETY: the goroutine has ended, and nobody else has its handle.
+                unsafe { drop_content(self.g) };
+                // SAFETY: as above.
+                unsafe { free(self.g) };
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::ptr::NonNull;
 
+use crate::critical::critical;
 use crate::current;
 use crate::g::G;
 use crate::parker::Parker;
@@ -34,7 +35,8 @@ impl Waiter {
     /// its thread (design 2.3). Neither parks nor blocks.
     #[inline]
     pub fn current() -> Waiter {
-        match current::m().and_then(|m| m.p().and(m.g())) {
+        // In a section: a P that was taken while the thread slept is replaced before the look at it.
+        match critical().m().and_then(|m| m.p().and(m.g())) {
             Some(g) if !std::thread::panicking() => Waiter(g.cast()),
             _ => Waiter::thread(),
         }
@@ -103,15 +105,59 @@ macro_rules! reasons {
         pub enum WaitReason { $($(#[$doc])* $name,)* }
 
         impl WaitReason {
+            /// Every reason, by its number.
+            pub(crate) const ALL: &'static [WaitReason] = &[$(WaitReason::$name,)*];
+
             /// In Go's words where Go has the reason.
             pub fn as_str(self) -> &'static str {
-                match self { $(WaitReason::$name => $text,)* }
+                self.text()
+            }
+
+            /// As `as_str`, the very place where it is kept.
+            pub fn text(self) -> &'static &'static str {
+                match self { $(WaitReason::$name => &$text,)* }
+            }
+
+            /// Whether only the bubble of a goroutine that waits so, or its clock, can end the wait.
+            pub(crate) fn is_durable(self) -> bool {
+                matches!(
+                    self,
+                    WaitReason::ChanReceiveDurable
+                        | WaitReason::ChanSendDurable
+                        | WaitReason::SelectDurable
+                        | WaitReason::WaitGroupDurable
+                        | WaitReason::JoinDurable
+                        | WaitReason::BubbleWait
+                        | WaitReason::ChanReceiveNil
+                        | WaitReason::SelectNoCases
+                        | WaitReason::Sleep
+                        | WaitReason::Condvar
+                )
+            }
+
+            /// This reason, for a wait on something that belongs to the waiter's bubble.
+            pub fn durable(self) -> WaitReason {
+                match self {
+                    WaitReason::ChanReceive => WaitReason::ChanReceiveDurable,
+                    WaitReason::ChanSend => WaitReason::ChanSendDurable,
+                    WaitReason::Select => WaitReason::SelectDurable,
+                    WaitReason::WaitGroup => WaitReason::WaitGroupDurable,
+                    WaitReason::Join => WaitReason::JoinDurable,
+                    other => other,
+                }
+            }
+
+            /// The reason with this number.
+            pub(crate) fn from_number(n: u8) -> WaitReason {
+                WaitReason::ALL.get(usize::from(n)).copied().unwrap_or(WaitReason::Dead)
             }
         }
     };
 }
 
 reasons! {
+    /// No goroutine: not launched yet, or ended. Zero, as in a slot that was never used.
+    Dead = "dead",
     /// Not waiting.
     None = "running",
     /// For a value.
@@ -160,6 +206,20 @@ reasons! {
     Yield = "runnable",
     /// In a blocking section.
     Blocking = "syscall",
+    /// For a value, in a bubble.
+    ChanReceiveDurable = "chan receive (durable)",
+    /// For room or a receiver, in a bubble.
+    ChanSendDurable = "chan send (durable)",
+    /// For one of several channels, in a bubble.
+    SelectDurable = "select (durable)",
+    /// For a group, in a bubble.
+    WaitGroupDurable = "sync.WaitGroup.Wait (durable)",
+    /// For the end of a goroutine of the same bubble.
+    JoinDurable = "join (durable)",
+    /// For the others of its bubble to wait.
+    BubbleWait = "synctest.Wait",
+    /// For the end of a bubble.
+    BubbleRun = "synctest.Run",
     /// Stopped by a signal.
     Preempted = "preempted",
 }

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use gmp_preempt::Target;
+use gmp_preempt::{Observed, Target, barrier};
 use gmp_sched::{Driver, MHandle, Preempt};
 
 use crate::net::poll::PollDriver;
@@ -11,12 +12,18 @@ use crate::net::poll::PollDriver;
 /// The descriptors' side of the scheduler.
 pub(crate) static DRIVER: &dyn Driver = &PollDriver;
 
-/// The side that stops hogs.
+/// The side that stops hogs, and sees who sleeps.
 pub(crate) static PREEMPT: &dyn Preempt = &Signals;
+
+/// The same without signals, for `GMP_PREEMPT=off`: sees who sleeps, and stops nobody.
+pub(crate) static WATCH: &dyn Preempt = &Watch;
 
 /// Stops threads by SIGURG. The token of a thread is its `Target`, which is leaked: the monitor may hold it
 /// in the very moment in which the thread ends, and threads end when a runtime stops only.
 struct Signals;
+
+/// Looks at threads only. The token of a thread is its `Observed`, which is leaked likewise.
+struct Watch;
 
 /// # Safety
 ///
@@ -26,34 +33,36 @@ unsafe fn target<'a>(token: *mut ()) -> &'a Target {
     unsafe { &*token.cast::<Target>() }
 }
 
-/// Requests that find a thread inside the C library, in a row, before it is stopped all the same. The monitor
-/// asks ten times a millisecond; code that stays there for longer than this copies or sorts, and holds no lock
-/// of the allocator.
-const SPARED: u32 = 20;
-
-/// Decides in the handler. A goroutine that is inside the C library runs on until it has left it: stopped in
-/// the middle of malloc it would keep everybody waiting who allocates.
-unsafe fn stop(m: *const ()) -> bool {
-    let spared = gmp_preempt::interrupted_in_c_library();
-    if (1..=SPARED).contains(&spared) {
-        return false;
-    }
-    // SAFETY: `attach` passed this M as the context of its own thread.
-    unsafe { gmp_sched::try_hand_over(m) }
-}
-
 // SAFETY: `Target` keeps a thread for which its `OnStop` returned true in the handler until `resume`, and
 // counts a `resume` that comes early.
 unsafe impl Preempt for Signals {
     fn attach(&self, m: MHandle) -> io::Result<*mut ()> {
-        // SAFETY: `stop` is async-signal-safe, and the M lives for ever.
-        let target = unsafe { Target::attach(stop, m.into_raw())? };
+        // SAFETY: `try_hand_over` is async-signal-safe, and the M, whose own thread this is, lives for ever.
+        let target = unsafe { Target::attach(gmp_sched::try_hand_over, m.into_raw())? };
         Ok(Arc::into_raw(target).cast_mut().cast())
     }
 
     fn request(&self, token: *mut ()) -> bool {
         // SAFETY: the scheduler passes tokens of `attach`.
         unsafe { target(token) }.request().is_ok()
+    }
+
+    fn can_stop(&self) -> bool {
+        true
+    }
+
+    fn cpu_time(&self, token: *mut ()) -> Option<u64> {
+        // SAFETY: as above.
+        nanoseconds(unsafe { target(token) }.cpu_time())
+    }
+
+    fn is_asleep(&self, token: *mut ()) -> bool {
+        // SAFETY: as above.
+        unsafe { target(token) }.is_asleep().unwrap_or(false)
+    }
+
+    fn barrier(&self) -> bool {
+        barrier::everywhere()
     }
 
     fn resume(&self, token: *mut ()) {
@@ -65,4 +74,49 @@ unsafe impl Preempt for Signals {
         // SAFETY: as above.
         unsafe { target(token) }.detach();
     }
+}
+
+/// # Safety
+///
+/// `token` comes from `Watch::attach`.
+unsafe fn observed<'a>(token: *mut ()) -> &'a Observed {
+    // SAFETY: a leaked box's content.
+    unsafe { &*token.cast::<Observed>() }
+}
+
+fn nanoseconds(time: io::Result<Duration>) -> Option<u64> {
+    u64::try_from(time.ok()?.as_nanos()).ok()
+}
+
+// SAFETY: no thread is ever stopped, so none runs on before it is resumed.
+unsafe impl Preempt for Watch {
+    fn attach(&self, _m: MHandle) -> io::Result<*mut ()> {
+        Ok(Box::into_raw(Box::new(Observed::current())).cast())
+    }
+
+    fn request(&self, _token: *mut ()) -> bool {
+        false
+    }
+
+    fn can_stop(&self) -> bool {
+        false
+    }
+
+    fn cpu_time(&self, token: *mut ()) -> Option<u64> {
+        // SAFETY: the scheduler passes tokens of `attach`, between `attach` and `detach`.
+        nanoseconds(unsafe { observed(token) }.cpu_time())
+    }
+
+    fn is_asleep(&self, token: *mut ()) -> bool {
+        // SAFETY: as above.
+        unsafe { observed(token) }.is_asleep().unwrap_or(false)
+    }
+
+    fn barrier(&self) -> bool {
+        barrier::everywhere()
+    }
+
+    fn resume(&self, _token: *mut ()) {}
+
+    fn detach(&self, _token: *mut ()) {}
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::thread;
 
+pub use gmp_sched::JoinFuture;
 use gmp_sched::{Current, GoId, Options};
 
 /// Starts a goroutine. It runs next on this processor when the caller waits or gives way, or on another
@@ -33,6 +34,15 @@ where
 }
 
 /// A goroutine that can be waited for. Dropping it detaches the goroutine, which goes on by itself.
+///
+/// Asynchronous code awaits it: the output is that of [`join`](JoinHandle::join).
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// let six = gmp::go(|| 6);
+/// assert_eq!(gmp::block_on(async { six.await.unwrap() * 7 }), 42);
+/// # }) };
+/// ```
 pub struct JoinHandle<T> {
     inner: gmp_sched::JoinHandle<T>,
 }
@@ -62,6 +72,19 @@ impl<T> JoinHandle<T> {
     }
 }
 
+impl<T> IntoFuture for JoinHandle<T> {
+    type Output = thread::Result<T>;
+    type IntoFuture = JoinFuture<T>;
+
+    fn into_future(self) -> JoinFuture<T> {
+        self.inner.into_future()
+    }
+}
+
+// As std's: what the goroutine has done is seen through `join` only.
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
+
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle").field("id", &self.id()).finish_non_exhaustive()
@@ -73,6 +96,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 #[must_use = "a builder does nothing before `spawn`"]
 pub struct Builder {
     options: Options,
+    pinned: bool,
 }
 
 impl Builder {
@@ -94,6 +118,13 @@ impl Builder {
         self
     }
 
+    /// Keeps it on one OS thread, which runs nothing else, from its beginning to its end: see
+    /// [`lock_os_thread`](crate::runtime::lock_os_thread).
+    pub fn pinned(mut self) -> Builder {
+        self.pinned = true;
+        self
+    }
+
     /// Starts the goroutine. Neither parks nor blocks.
     ///
     /// # Errors
@@ -110,6 +141,11 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let pinned = self.pinned;
+        let f = move || {
+            let _locked = pinned.then(gmp_sched::lock_os_thread);
+            f()
+        };
         gmp_sched::spawn(self.options, crate::local::with_locals(f)).map(JoinHandle::new)
     }
 }

@@ -18,7 +18,7 @@
 //! }
 //! ```
 //!
-//! - **Goroutines**: [`go()`], [`scope()`] for borrowed data, [`JoinHandle`], [`Builder`], [`yield_now`].
+//! - **Goroutines**: [`go()`], [`scope()`] for borrowed data, [`JoinHandle`] (also a future), [`Builder`], [`yield_now`].
 //! - **Communication**: [`chan`], [`select!`], [`sync`], [`context`], [`time`].
 //! - **The outside world**: [`net`], [`fs`], [`process`], [`signal`], [`io`]; [`blocking`] for other calls that
 //!   block their thread.
@@ -62,20 +62,23 @@ pub mod signal;
 
 pub mod runtime;
 pub mod sync;
+pub mod testing;
 pub mod time;
 
+mod dump;
 mod env;
 mod glue;
+mod observer;
 mod panics;
 mod sys;
 
 pub use block_on::block_on;
 pub use gmp_macros::{main, test};
 pub use gmp_sched::{GoId, Goexit, blocking, checkpoint, goexit, yield_now};
-pub use go::{Builder, Goroutine, JoinHandle, current, go, try_current};
+pub use go::{Builder, Goroutine, JoinFuture, JoinHandle, current, go, try_current};
 pub use local::LocalKey;
 pub use runtime::run;
-pub use scope::{Scope, ScopedJoinHandle, scope};
+pub use scope::{Scope, ScopedJoinHandle, scope, scope_with_context};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -12,16 +12,34 @@ use std::thread;
 
 use gmp_sched::Options;
 
+use crate::Goexit;
+use crate::context::{Cancel, Context};
 use crate::sync::WaitGroup;
 
 /// Where goroutines that borrow are started.
 pub struct Scope<'scope, 'env: 'scope> {
     running: WaitGroup,
-    /// A goroutine that nobody joined has panicked.
-    panicked: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+    context: Option<Context>,
     /// Invariant: `'scope` must neither grow nor shrink.
     _scope: PhantomData<&'scope mut &'scope ()>,
     _env: PhantomData<&'env mut &'env ()>,
+}
+
+/// What the goroutines of a scope tell it.
+struct Shared {
+    /// One that nobody joined has panicked.
+    panicked: AtomicBool,
+    /// Of the scope's context, if it has one.
+    cancel: Option<Cancel>,
+}
+
+impl Shared {
+    fn cancel(&self) {
+        if let Some(cancel) = &self.cancel {
+            cancel.cancel();
+        }
+    }
 }
 
 /// Runs `f`, which may start goroutines that borrow from outside the call, and returns when all of them have
@@ -46,18 +64,64 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
+    run(None, |scope| f(scope))
+}
+
+/// As [`scope()`], with a context below `parent` for `f` and its goroutines. It is cancelled as soon as one of
+/// them, or `f`, panics, so that the others can stop early; and when all have ended.
+///
+/// # Panics
+///
+/// As [`scope()`].
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use gmp::context::{Context, ContextError};
+///
+/// let (parent, cancel) = Context::background().with_cancel();
+/// gmp::scope_with_context(&parent, |s, context| {
+///     let worker = s.go(|| context.done().recv());
+///     cancel.cancel();
+///     assert!(worker.join().unwrap().is_err());
+///     assert_eq!(context.err(), Some(ContextError::Canceled));
+/// });
+/// # }) };
+/// ```
+pub fn scope_with_context<'env, F, T>(parent: &Context, f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>, &'scope Context) -> T,
+{
+    let (context, cancel) = parent.with_cancel();
+    run(Some((context, cancel)), |scope| match &scope.context {
+        Some(context) => f(scope, context),
+        None => unreachable!("given above"),
+    })
+}
+
+fn run<'env, F, T>(context: Option<(Context, Cancel)>, f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let (context, cancel) = context.unzip();
     let scope = Scope {
         running: WaitGroup::new(),
-        panicked: Arc::new(AtomicBool::new(false)),
+        shared: Arc::new(Shared { panicked: AtomicBool::new(false), cancel }),
+        context,
         _scope: PhantomData,
         _env: PhantomData,
     };
     let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
+    if result.is_err() {
+        scope.shared.cancel();
+    }
     scope.running.wait();
+    scope.shared.cancel();
     match result {
         Err(payload) => panic::resume_unwind(payload),
         // Relaxed: `wait` has ordered everything the goroutines did.
-        Ok(_) if scope.panicked.load(Ordering::Relaxed) => panic!("a scoped goroutine panicked"),
+        Ok(_) if scope.shared.panicked.load(Ordering::Relaxed) => {
+            panic!("a scoped goroutine panicked")
+        }
         Ok(value) => value,
     }
 }
@@ -75,11 +139,14 @@ impl<'scope> Scope<'scope, '_> {
         T: Send + 'scope,
     {
         let packet =
-            Arc::new(Packet { result: Mutex::new(None), panicked: Arc::clone(&self.panicked) });
+            Arc::new(Packet { result: Mutex::new(None), shared: Arc::clone(&self.shared) });
         self.running.add(1);
         let (mine, running) = (Arc::clone(&packet), self.running.clone());
         let body = move || {
             let result = panic::catch_unwind(AssertUnwindSafe(crate::local::with_locals(f)));
+            if is_panic(&result) {
+                mine.shared.cancel();
+            }
             mine.put(result);
             // Gone before the scope can end: if the handle has been dropped, so is the result now.
             drop(mine);
@@ -100,7 +167,12 @@ impl<'scope> Scope<'scope, '_> {
 /// What a scoped goroutine leaves behind. Not in its task, whose end the scope does not wait for.
 struct Packet<T> {
     result: Mutex<Option<thread::Result<T>>>,
-    panicked: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+}
+
+/// Whether a goroutine has failed; one that ended itself by [`goexit`](crate::goexit) has not.
+fn is_panic<T>(result: &thread::Result<T>) -> bool {
+    result.as_ref().is_err_and(|payload| !payload.is::<Goexit>())
 }
 
 impl<T> Packet<T> {
@@ -115,9 +187,9 @@ impl<T> Packet<T> {
 
 impl<T> Drop for Packet<T> {
     fn drop(&mut self) {
-        if matches!(self.take(), Some(Err(_))) {
+        if self.take().is_some_and(|result| is_panic(&result)) {
             // Relaxed: ordered by `done` and `wait` of the scope.
-            self.panicked.store(true, Ordering::Relaxed);
+            self.shared.panicked.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -13,6 +13,7 @@
 //! - Dropping a handle stops nothing.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -158,6 +159,10 @@ fn start_at(d: Duration, run: &Arc<dyn Fn() + Send + Sync>) -> Delayed {
     spawn_at(after_now(d), move || run())
 }
 
+// A panic elsewhere leaves nothing of it half done.
+impl UnwindSafe for Timer {}
+impl RefUnwindSafe for Timer {}
+
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
@@ -228,6 +233,10 @@ fn period(d: Duration) -> Duration {
     assert!(!d.is_zero(), "non-positive interval for Ticker");
     d.min(FOREVER)
 }
+
+// A panic elsewhere leaves nothing of it half done.
+impl UnwindSafe for Ticker {}
+impl RefUnwindSafe for Ticker {}
 
 impl fmt::Debug for Ticker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -29,13 +29,22 @@
 use core::arch::{asm, global_asm};
 use core::ptr::NonNull;
 
-use super::Arrival;
-use crate::context::{Commit, Context, Entry};
+use super::{Arrival, CallOn};
+use crate::context::{Commit, Context, Entry, Frame};
 
 /// Whether the thread runs with a hardware shadow stack. Not looked for here: Linux offers it (GCS) only to programs that
 /// were linked for it, which no Rust toolchain does.
 pub(crate) fn shadow_stack_active() -> bool {
     false
+}
+
+/// The stack pointer, at some place in the caller's frame.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let sp: usize;
+    // SAFETY: only copies a register.
+    unsafe { asm!("mov {sp}, sp", sp = out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    sp
 }
 
 /// Lays out a stack as in the right-hand figure.
@@ -50,6 +59,19 @@ pub(crate) unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
     unsafe { *words.wrapping_sub(4) = gmp_context_start as *const () as usize };
     // SAFETY: inside the caller's stack, so not null.
     Context::from_raw(unsafe { NonNull::new_unchecked(words.wrapping_sub(4).cast()) })
+}
+
+/// Reads the left-hand figure: the registers as they are after `2:` and its loads.
+///
+/// # Safety
+/// `context` is suspended.
+pub(crate) unsafe fn frame(context: Context) -> Frame {
+    let words = context.as_ptr().cast::<usize>();
+    // SAFETY: the resume address, saved by `switch` or `prepare`.
+    let pc = unsafe { *words };
+    // SAFETY: `x29` as saved by `switch`; in a fresh one it is padding inside the stack, and nobody asks for it.
+    let fp = unsafe { *words.wrapping_add(2) };
+    Frame { pc, sp: words.wrapping_add(4).addr(), fp }
 }
 
 unsafe extern "C" {
@@ -72,10 +94,57 @@ global_asm!(
     "ldr x16, [sp, #8]", // the entry function
     "add sp, sp, #32",   // sp = top, 16-aligned
     "mov x29, xzr",      // frame pointer walkers: the chain ends here
-    "blr x16",           // its return address is this function, so the CFI above is found
-    "brk #1",            // Entry returns never; if it did, stop here
+    "adr x30, 2f",       // its return address is in this function, so the CFI above is found
+    "br x16", // not `blr`: nobody returns here, and every return after it would be predicted one off
+    "2:",
+    "brk #1", // Entry returns never; if it did, stop here
     ".cfi_endproc",
     ".size gmp_context_start, . - gmp_context_start",
+    ".popsection",
+);
+
+unsafe extern "C-unwind" {
+    /// Calls `f(arg)` with the stack pointer at `top`; see the figure below. A panic of `f` passes through.
+    pub(crate) fn gmp_context_call_on(arg: *mut (), f: CallOn, top: *mut u8);
+}
+
+// A call that changes stacks on the way, for `segment.rs`. The frame pointer of the helper's frame, which stays on the old
+// stack, is what leads back, for `sp`, for unwinders (the frame address is x29 + 16 throughout) and for walkers of frame
+// pointers:
+//
+//  old stack     | x30 of caller  |          new stack   |                |
+//                | x29 of caller  | <- x29          top  +----------------+ (16-aligned), sp when `f` begins
+//
+// `signal_frame`: a debugger that finds frames out of order (the new stack may lie anywhere) takes them for damaged, unless
+// it was told that stacks change here.
+//
+// Register contract on entry: x0 = arg, x1 = f, x2 = top; all else as in any call.
+global_asm!(
+    ".pushsection .text.gmp_context_call_on,\"ax\",@progbits",
+    ".balign 16",
+    ".hidden gmp_context_call_on",
+    ".globl gmp_context_call_on",
+    ".type gmp_context_call_on, @function",
+    "gmp_context_call_on:",
+    ".cfi_startproc",
+    ".cfi_signal_frame",
+    "hint #34", // bti c: we are reached by a call (a no-op without BTI)
+    "stp x29, x30, [sp, #-16]!",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset x29, -16",
+    ".cfi_offset x30, -8",
+    "mov x29, sp",
+    ".cfi_def_cfa x29, 16", // from here on the old stack is found through x29
+    "mov sp, x2",
+    "blr x1",      // f(arg): arg is in x0 already; keeps x29, as every function does
+    "mov sp, x29", // back on the old stack
+    "ldp x29, x30, [sp], #16",
+    ".cfi_def_cfa sp, 0",
+    ".cfi_restore x29",
+    ".cfi_restore x30",
+    "ret",
+    ".cfi_endproc",
+    ".size gmp_context_call_on, . - gmp_context_call_on",
     ".popsection",
 );
 

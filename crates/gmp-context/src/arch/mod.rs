@@ -1,7 +1,7 @@
 //! What an architecture must provide, and the choice of the one in use.
 //!
-//! Each file below offers the same items in the same order: `shadow_stack_active`, `prepare`, the trampoline, `switch`.
-//! Only `context.rs` and `coroutine.rs` call them. A new architecture is a new file of that shape and one line here.
+//! Each file below offers the same items in the same order: `shadow_stack_active`, `stack_pointer`, `prepare`, the
+//! trampoline, `gmp_context_call_on`, `switch`. Only `context.rs`, `coroutine.rs` and `segment.rs` call them. A new architecture is a new file of that shape and one line here.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -30,3 +30,6 @@ pub(crate) struct Arrival {
     /// The word it sends us.
     pub(crate) word: *mut (),
 }
+
+/// What [`gmp_context_call_on`] calls.
+pub(crate) type CallOn = unsafe extern "C-unwind" fn(arg: *mut ());

@@ -32,8 +32,8 @@
 use core::arch::{asm, global_asm};
 use core::ptr::NonNull;
 
-use super::Arrival;
-use crate::context::{Commit, Context, Entry};
+use super::{Arrival, CallOn};
+use crate::context::{Commit, Context, Entry, Frame};
 
 /// Whether the thread runs with a hardware shadow stack (CET SHSTK), under which switching stacks by hand faults.
 pub(crate) fn shadow_stack_active() -> bool {
@@ -51,6 +51,15 @@ pub(crate) fn shadow_stack_active() -> bool {
     pointer != 0
 }
 
+/// The stack pointer, at some place in the caller's frame.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let sp: usize;
+    // SAFETY: only copies a register.
+    unsafe { asm!("mov {sp}, rsp", sp = out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    sp
+}
+
 /// Lays out a stack as in the right-hand figure.
 ///
 /// # Safety
@@ -65,13 +74,29 @@ pub(crate) unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
     Context::from_raw(unsafe { NonNull::new_unchecked(words.wrapping_sub(2).cast()) })
 }
 
+/// Reads the left-hand figure: the registers as they are after `2:` and its two pops.
+///
+/// # Safety
+/// `context` is suspended.
+pub(crate) unsafe fn frame(context: Context) -> Frame {
+    let words = context.as_ptr().cast::<usize>();
+    // SAFETY: the resume address, saved by `switch` or `prepare`.
+    let pc = unsafe { *words };
+    if pc == gmp_context_start as *const () as usize {
+        return Frame { pc, sp: words.wrapping_add(1).addr(), fp: 0 };
+    }
+    // SAFETY: `rbp`, saved by `switch`.
+    let fp = unsafe { *words.wrapping_add(2) };
+    Frame { pc, sp: words.wrapping_add(3).addr(), fp }
+}
+
 unsafe extern "C" {
     // The first instructions of every new execution; never called from Rust.
     fn gmp_context_start();
 }
 
-// Register contract on entry: rsp = top - 8, [rsp] = entry, rdi/rsi/rdx/rcx = the four words. After `pop`, rsp is
-// 16-aligned, as a caller's must be at its `call`.
+// Register contract on entry: rsp = top - 8, [rsp] = entry, rdi/rsi/rdx/rcx = the four words. After the `pop`, rsp is
+// 16-aligned, as a caller's is before its `call`.
 global_asm!(
     ".pushsection .text.gmp_context_start,\"ax\",@progbits",
     ".balign 16",
@@ -82,12 +107,57 @@ global_asm!(
     ".cfi_startproc",
     ".cfi_undefined rip", // unwinders: nobody called us, the trace ends here
     ".cfi_undefined rbp",
-    "pop rax",      // the entry function; rsp = top, 16-aligned
-    "xor ebp, ebp", // frame pointer walkers: the chain ends here
-    "call rax",     // its return address is this function, so the CFI above is found
-    "ud2",          // Entry returns never; if it did, stop here and not in what lies above
+    "pop rax",            // the entry function; rsp = top, 16-aligned
+    "xor ebp, ebp",       // frame pointer walkers: the chain ends here
+    "lea r8, [rip + 2f]", // r8 is free: the four words are in rdi, rsi, rdx, rcx
+    "push r8",            // its return address is in this function, so the CFI above is found
+    "jmp rax", // not `call`: nobody returns here, and every return after it would be predicted one off
+    "2:",
+    "ud2", // Entry returns never; if it did, stop here and not in what lies above
     ".cfi_endproc",
     ".size gmp_context_start, . - gmp_context_start",
+    ".popsection",
+);
+
+unsafe extern "C-unwind" {
+    /// Calls `f(arg)` with the stack pointer at `top`; see the figure below. A panic of `f` passes through.
+    pub(crate) fn gmp_context_call_on(arg: *mut (), f: CallOn, top: *mut u8);
+}
+
+// A call that changes stacks on the way, for `segment.rs`. The frame pointer of the helper's frame, which stays on the old
+// stack, is what leads back, for `rsp`, for unwinders (the frame address is rbp + 16 throughout) and for walkers of frame
+// pointers:
+//
+//  old stack     | return address |          new stack   |                |
+//                | rbp of caller  | <- rbp          top  +----------------+ (16-aligned)
+//                |                |                      | return address | <- rsp when `f` begins
+//
+// `signal_frame`: a debugger that finds frames out of order (the new stack may lie anywhere) takes them for damaged, unless
+// it was told that stacks change here.
+//
+// Register contract on entry: rdi = arg, rsi = f, rdx = top; all else as in any call.
+global_asm!(
+    ".pushsection .text.gmp_context_call_on,\"ax\",@progbits",
+    ".balign 16",
+    ".hidden gmp_context_call_on",
+    ".globl gmp_context_call_on",
+    ".type gmp_context_call_on, @function",
+    "gmp_context_call_on:",
+    ".cfi_startproc",
+    ".cfi_signal_frame",
+    "push rbp",
+    ".cfi_def_cfa_offset 16",
+    ".cfi_offset rbp, -16",
+    "mov rbp, rsp",
+    ".cfi_def_cfa_register rbp", // from here on the old stack is found through rbp
+    "mov rsp, rdx",
+    "call rsi",     // f(arg): arg is in rdi already; keeps rbp, as every function does
+    "mov rsp, rbp", // back on the old stack
+    "pop rbp",
+    ".cfi_def_cfa rsp, 8",
+    "ret",
+    ".cfi_endproc",
+    ".size gmp_context_call_on, . - gmp_context_call_on",
     ".popsection",
 );
 

@@ -1,7 +1,7 @@
 //! Linux: mappings, guards, futex and the registers of a signal frame.
 //!
 //! Thin: each function is one system call with the flags and the reason for them. Callable anywhere in the crate, also in
-//! a signal handler.
+//! a signal handler, but for `thread_stack`.
 
 use core::ptr::{self, NonNull};
 
@@ -149,6 +149,47 @@ pub(crate) unsafe fn guard_protect(start: NonNull<u8>, len: usize) -> Result<(),
 pub(crate) unsafe fn discard(start: NonNull<u8>, len: usize) {
     // SAFETY: ours to lose — the caller's promise.
     unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) };
+}
+
+/// How many bytes at the end of a range lie above its lowest resident page, that page included.
+pub(crate) fn resident_depth(start: NonNull<u8>, len: usize) -> usize {
+    /// Pages per call, a byte each on the stack of the caller.
+    const BATCH: usize = 128;
+    let page = page_size();
+    let mut done = 0;
+    while done < len {
+        let part = (BATCH * page).min(len - done);
+        let mut resident = [0_u8; BATCH];
+        let from = start.as_ptr().wrapping_add(done).cast();
+        // SAFETY: only asks; `resident` has a byte for each page of `part`.
+        if unsafe { libc::mincore(from, part, resident.as_mut_ptr()) } != 0 {
+            return 0;
+        }
+        if let Some(index) = resident[..part / page].iter().position(|byte| byte & 1 != 0) {
+            return len - done - index * page;
+        }
+        done += part;
+    }
+    0
+}
+
+/// Lowest byte and end of the stack that the system gave to the calling thread. Allocates; reads `/proc` on the main thread.
+pub(crate) fn thread_stack() -> Option<(NonNull<u8>, NonNull<u8>)> {
+    let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: no preconditions.
+    let this = unsafe { libc::pthread_self() };
+    // SAFETY: asks for the calling thread, which exists; initialises the attributes when it succeeds.
+    if unsafe { libc::pthread_getattr_np(this, attributes.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    let (mut start, mut len) = (ptr::null_mut(), 0);
+    // SAFETY: initialised above.
+    let known = unsafe { libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut len) };
+    // SAFETY: initialised above and not used again.
+    unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
+    let start = NonNull::new(start.cast::<u8>()).filter(|_| known == 0)?;
+    // SAFETY: both ends of one stack.
+    Some((start, unsafe { start.add(len) }))
 }
 
 /// Sleeps while `word` is `expected`; may return early for no reason.

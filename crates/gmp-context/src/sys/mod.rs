@@ -2,7 +2,8 @@
 //!
 //! The contract: `map`/`unmap` address space that costs nothing until touched; `guard_light` and `guard_protect`, two ways
 //! to make a range fault; `discard` pages but not the address space; `futex_wait`/`futex_wake`; `page_size`;
-//! `fault_of`, what a signal handler can learn of a fault. All are async-signal-safe and none allocates.
+//! `fault_of`, what a signal handler can learn of a fault; `resident_depth`, how far down pages are in use. All are
+//! async-signal-safe and none allocates, but for `thread_stack`, which looks up where the calling thread's own stack lies.
 
 #[cfg(target_os = "linux")]
 mod linux;

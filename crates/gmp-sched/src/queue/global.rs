@@ -9,19 +9,27 @@ use std::ptr::NonNull;
 
 use crate::lock::Lock;
 use crate::queue::list::{Linked, List};
-use crate::sync::plain::{AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicU64, AtomicUsize, Ordering};
 
 /// The shared FIFO.
 #[derive(Debug)]
 pub(crate) struct Global<T: Linked> {
     list: Lock<List<T>>,
     len: AtomicUsize,
+    /// How many have been taken out so far, for those who queue elsewhere and take turns with these.
+    taken: AtomicU64,
 }
 
 impl<T: Linked> Global<T> {
     /// An empty queue.
     pub(crate) const fn new() -> Global<T> {
-        Global { list: Lock::new(List::new()), len: AtomicUsize::new(0) }
+        Global { list: Lock::new(List::new()), len: AtomicUsize::new(0), taken: AtomicU64::new(0) }
+    }
+
+    /// How many have been taken out so far, at some moment.
+    pub(crate) fn taken(&self) -> u64 {
+        // Relaxed: a figure to compare.
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// How many are inside, at some moment.
@@ -48,24 +56,18 @@ impl<T: Linked> Global<T> {
 
     /// Takes up to `n` from the front.
     pub(crate) fn take(&self, n: usize) -> List<T> {
-        self.take_while(n, |_| true)
-    }
-
-    /// Takes up to `n` from the front, the first in any case, the others as long as `more` holds for them.
-    pub(crate) fn take_while(&self, n: usize, more: impl Fn(NonNull<T>) -> bool) -> List<T> {
         let mut taken = List::new();
         if n == 0 || self.len() == 0 {
             return taken;
         }
         let mut list = self.list.lock();
         while taken.len() < n {
-            if !list.peek().is_some_and(|item| taken.is_empty() || more(item)) {
-                break;
-            }
-            if let Some(item) = list.pop() {
-                taken.push(item);
-            }
+            let Some(item) = list.pop() else { break };
+            taken.push(item);
         }
+        // Relaxed: written under the lock only.
+        let before = self.taken.load(Ordering::Relaxed);
+        self.taken.store(before + taken.len() as u64, Ordering::Relaxed); // Relaxed: as above.
         // Release: pairs with Acquire in `len`.
         self.len.store(list.len(), Ordering::Release);
         taken

@@ -89,6 +89,30 @@ impl CpuMask {
     }
 }
 
+/// How many CPUs the calling thread may run on; `None` when the kernel has more than a set holds.
+pub(crate) fn usable_cpus() -> Option<usize> {
+    let CpuMask(set) = CpuMask::current()?;
+    // SAFETY: a valid set.
+    usize::try_from(unsafe { libc::CPU_COUNT(&set) }).ok().filter(|&n| n > 0)
+}
+
+/// What makes every thread of the process execute a memory barrier, and returns when they have; it returns false when
+/// the kernel cannot. Making it may be slow the first time.
+pub(crate) fn barrier_on_all_threads() -> impl Fn() -> bool {
+    let call = |command: libc::c_int| {
+        // SAFETY: takes integers only.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }
+    };
+    // Registering again is a no-op.
+    let expedited = call(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+    let command = if expedited {
+        libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED
+    } else {
+        libc::MEMBARRIER_CMD_GLOBAL
+    };
+    move || call(command) == 0
+}
+
 /// The calling thread's number.
 pub(crate) fn thread_id() -> i32 {
     // SAFETY: no arguments, no failure.
@@ -101,6 +125,35 @@ pub(crate) fn precise_timers() {
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1);
     }
+}
+
+/// Asks the kernel to let this thread, which runs for microseconds at a time, run as soon as it wakes: with a short
+/// slice it goes before those with longer ones (`PREEMPT_SHORT`, Linux 6.12; ignored by older ones).
+pub(crate) fn prompt_scheduling() {
+    #[repr(C)]
+    struct Attributes {
+        size: u32,
+        policy: u32,
+        flags: u64,
+        nice: i32,
+        priority: u32,
+        runtime: u64,
+        deadline: u64,
+        period: u64,
+    }
+    let attributes = Attributes {
+        size: size_of::<Attributes>() as u32,
+        policy: libc::SCHED_OTHER as u32,
+        flags: 0,
+        // SAFETY: no pointers; the caller's own niceness, which is kept.
+        nice: unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) },
+        priority: 0,
+        runtime: 100_000, // ns: the least that the kernel takes
+        deadline: 0,
+        period: 0,
+    };
+    // SAFETY: the structure is as long as it says; 0 is the calling thread.
+    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }
 
 /// How many threads the process has; `None` when the kernel does not say.

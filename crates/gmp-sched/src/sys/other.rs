@@ -54,6 +54,11 @@ pub(crate) fn nap() {
     std::thread::sleep(Duration::from_micros(50));
 }
 
+/// As on Linux; not known here, so that dumps do without stacks.
+pub(crate) fn barrier_on_all_threads() -> impl Fn() -> bool {
+    || false
+}
+
 /// Where threads may run: not known here.
 #[derive(Clone, Copy)]
 pub(crate) struct CpuMask;
@@ -80,5 +85,13 @@ pub(crate) fn precise_timers() {}
 
 /// How many threads the process has: not known here, so nobody concludes anything from it.
 pub(crate) fn thread_count() -> Option<usize> {
+    None
+}
+
+/// Not asked for here.
+pub(crate) fn prompt_scheduling() {}
+
+/// Not known here.
+pub(crate) fn usable_cpus() -> Option<usize> {
     None
 }

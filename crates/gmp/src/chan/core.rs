@@ -21,7 +21,7 @@ use std::ptr::NonNull;
 use std::task::Waker;
 use std::time::Instant;
 
-use gmp_sched::{Claim, Lock, LockGuard, WaitReason, Waiter, park, park_until};
+use gmp_sched::{Claim, Critical, Lock, LockGuard, WaitReason, Waiter, park, park_until};
 
 use super::node::{Node, Outcome, Queue};
 use super::sync::{AtomicUsize, Ordering, fence};
@@ -69,6 +69,8 @@ pub(crate) struct Ops {
     pub(crate) return_permit: unsafe fn(&Core),
     /// For timers: when they are ready next.
     pub(crate) when: Option<unsafe fn(&Core, &State) -> Option<Instant>>,
+    /// For ends: whether they are over. Needs no lock.
+    pub(crate) over: Option<unsafe fn(&Core) -> bool>,
 }
 
 /// What a receive has before it.
@@ -131,6 +133,42 @@ impl Core {
         self.lock.lock()
     }
 
+    /// As [`lock`](Core::lock), for one plain operation: with a buffer, throughput counts; without, the other
+    /// side waits for this very value.
+    #[inline]
+    pub(crate) fn lock_plain(&self) -> LockGuard<'_, State> {
+        if self.cap == 0 { self.lock.lock() } else { self.lock.lock_in_turns() }
+    }
+
+    /// Takes the lock in a section that is open already, for who takes several.
+    #[inline]
+    pub(crate) fn lock_in(&self, section: &Critical) {
+        self.lock.lock_in_section(section);
+    }
+
+    /// The state, for who has taken the lock by [`lock_in`](Core::lock_in).
+    ///
+    /// # Safety
+    ///
+    /// The lock is the caller's, longer than the result is used; there is one result at a time.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the lock makes it unique, but is held by the caller")]
+    pub(crate) unsafe fn state(&self) -> &mut State {
+        // SAFETY: the lock is held (contract).
+        unsafe { &mut *self.lock.value_ptr() }
+    }
+
+    /// Gives back what [`lock_in`](Core::lock_in) took.
+    ///
+    /// # Safety
+    ///
+    /// The lock is the caller's, in a section that is open, and the state is not used any more.
+    #[inline]
+    pub(crate) unsafe fn unlock_in(&self) {
+        // SAFETY: passed on.
+        unsafe { self.lock.unlock_in_section() };
+    }
+
     /// Brings the hint up to date, before unlocking.
     #[inline]
     pub(crate) fn publish(&self, st: &State) {
@@ -151,7 +189,20 @@ impl Core {
     /// Whether a receive may succeed, or fail for good. False is exact at some moment of the call.
     #[inline]
     pub(crate) fn may_recv(&self) -> bool {
-        self.peek() & !RECEIVERS != 0
+        self.peek() & !RECEIVERS != 0 || self.is_over()
+    }
+
+    /// Whether this is an end that has come. Needs no lock.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        // SAFETY: the core's own function.
+        self.ops.over.is_some_and(|over| unsafe { over(self) })
+    }
+
+    /// Whether somebody waits to receive; may be outdated.
+    #[inline]
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.peek() & RECEIVERS != 0
     }
 
     /// Whether a send may succeed, or fail for good. False is exact at some moment of the call.

@@ -243,7 +243,7 @@ impl SelectedOperation<'_> {
     ///
     /// When the channel is closed and everything that was sent has been received.
     pub fn recv<T>(mut self, receiver: &Receiver<T>) -> Result<T, RecvError> {
-        let is_it = receiver.core().is_some_and(|core| ptr::eq(self.core, core));
+        let is_it = receiver.has_core(self.core);
         let place = self.place.as_ref().filter(|_| is_it).map(|place| place.slot);
         let Some(slot) = place else {
             panic!("gmp::chan: passed a receiver that was not selected")

@@ -68,6 +68,7 @@ impl<T> Chan<T> {
         // SAFETY: the core of a `Chan<T>`.
         return_permit: |core| unsafe { Chan::<T>::of(core) }.return_permit(),
         when: None,
+        over: None,
     };
 
     /// A channel with one sender and one receiver. Panics when the buffer's size overflows.
@@ -272,7 +273,7 @@ impl<T> Chan<T> {
     /// One attempt to receive into `slot`.
     #[inline]
     pub(super) fn try_recv_into(&self, slot: &mut MaybeUninit<T>) -> Settled {
-        let mut st = self.core.lock();
+        let mut st = self.core.lock_plain();
         // SAFETY: locked; the slot is a place for a `T`.
         let got = unsafe { self.recv_locked(&mut st, slot.as_mut_ptr()) };
         self.core.publish(&st);
@@ -285,7 +286,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn try_send_from(&self, value: &ManuallyDrop<T>) -> Settled {
         let value: *const T = &**value;
-        let mut st = self.core.lock();
+        let mut st = self.core.lock_plain();
         // SAFETY: locked; the caller gives the value away on success.
         let sent = unsafe { self.send_locked(&mut st, value) };
         self.core.publish(&st);
@@ -305,7 +306,7 @@ impl<T> Chan<T> {
         loop {
             // Before locking: a thread's first wait may allocate.
             let waiter = Waiter::current();
-            let mut st = self.core.lock();
+            let mut st = self.core.lock_plain();
             // SAFETY: locked; a place for a `T`.
             let got = unsafe { self.recv_locked(&mut st, place) };
             let settled = if let Got::Empty = got {
@@ -336,7 +337,7 @@ impl<T> Chan<T> {
         loop {
             // Before locking: a thread's first wait may allocate.
             let waiter = Waiter::current();
-            let mut st = self.core.lock();
+            let mut st = self.core.lock_plain();
             // SAFETY: locked; the caller gives the value away on success.
             let sent = unsafe { self.send_locked(&mut st, place) };
             let settled = if let Sent::Full = sent {

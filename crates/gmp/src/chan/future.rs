@@ -1,4 +1,4 @@
-//! `recv_async`: receiving from asynchronous code.
+//! `recv_async`: receiving from asynchronous code. (`stream` does so again and again.)
 //!
 //! A future waits with a node like everybody else, in the same queue; its waker stands where others have
 //! their goroutine. Since it can be dropped at any time, its node is touched under the channel's lock only
@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker};
 use gmp_sched::{Delayed, spawn_at, yield_now};
 
 use super::core::Core;
+use super::end::End;
 use super::err::RecvError;
 use super::flow::Chan;
 use super::node::{Node, Outcome, TaskNode};
@@ -29,6 +30,11 @@ use super::transfer::{Got, Settled};
 #[must_use = "futures do nothing unless polled"]
 pub struct RecvFuture<'a, T> {
     receiver: &'a Receiver<T>,
+    reception: Reception<T>,
+}
+
+/// What a task needs to receive: its node, a place for the value, an alarm.
+pub(super) struct Reception<T> {
     task: TaskNode,
     /// The node has been queued and its end has not been noticed here yet.
     waiting: bool,
@@ -39,23 +45,18 @@ pub struct RecvFuture<'a, T> {
     _pinned: PhantomPinned,
 }
 
-// SAFETY: the node is touched under the lock of its channel, and the rest belongs to the future; a value in
+// SAFETY: the node is touched under the lock of its channel, and the rest belongs to its owner; a value in
 // the slot moves with it.
-unsafe impl<T: Send> Send for RecvFuture<'_, T> {}
+unsafe impl<T: Send> Send for Reception<T> {}
+// SAFETY: nothing can be done through a shared reference.
+unsafe impl<T: Send> Sync for Reception<T> {}
 
 impl<T> Receiver<T> {
     /// Receives from asynchronous code. Polling blocks for a moment only when the sender is a
     /// [`Select`](super::Select) that has not produced its value yet; waiting for a timer needs a running
     /// runtime. If the future is dropped after a value was chosen for it, the next receiver gets that.
     pub fn recv_async(&self) -> RecvFuture<'_, T> {
-        RecvFuture {
-            receiver: self,
-            task: TaskNode { node: Node::task(), waker: Cell::new(None) },
-            waiting: false,
-            slot: MaybeUninit::uninit(),
-            alarm: None,
-            _pinned: PhantomPinned,
-        }
+        RecvFuture { receiver: self, reception: Reception::new() }
     }
 }
 
@@ -63,14 +64,10 @@ impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: nothing is moved out of the pinned future but the value in its slot, which nobody points to
-        // any more by then.
+        // SAFETY: the reception is not moved out of the pinned future.
         let this = unsafe { self.get_unchecked_mut() };
-        match this.receiver.source() {
-            Source::Chan(chan) => this.poll_chan(chan, cx.waker()),
-            Source::Timer(timer) => this.poll_timer(timer, cx.waker()),
-            Source::Never => Poll::Pending,
-        }
+        // SAFETY: pinned with the future, which retires it when it is dropped; the receiver is the same always.
+        unsafe { this.reception.poll(this.receiver, cx) }
     }
 }
 
@@ -80,7 +77,56 @@ enum Wait {
     Over(Outcome),
 }
 
-impl<T> RecvFuture<'_, T> {
+impl<T> Reception<T> {
+    /// Waits for nothing yet.
+    pub(super) fn new() -> Reception<T> {
+        Reception {
+            task: TaskNode { node: Node::task(), waker: Cell::new(None) },
+            waiting: false,
+            slot: MaybeUninit::uninit(),
+            alarm: None,
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Receives from `receiver`; after `Ready` it may begin anew.
+    ///
+    /// # Safety
+    ///
+    /// From the first call on `self` stays in place, until `end` has been called or a call has returned
+    /// `Ready`; `receiver` is the same meanwhile.
+    pub(super) unsafe fn poll(
+        &mut self,
+        receiver: &Receiver<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, RecvError>> {
+        match receiver.source() {
+            Source::Chan(chan) => self.poll_chan(chan, cx.waker()),
+            Source::Timer(timer) => self.poll_timer(timer, cx.waker()),
+            Source::End(end) => self.poll_end(end, cx.waker()),
+            Source::Never => Poll::Pending,
+        }
+    }
+
+    /// Ends a wait that may be going on at `receiver`; the next receiver gets what was handed over meanwhile.
+    pub(super) fn end(&mut self, receiver: &Receiver<T>) {
+        match receiver.source() {
+            Source::Chan(chan) => {
+                if self.retire(&chan.core) {
+                    let value = self.take();
+                    chan.give_back(value);
+                }
+            }
+            Source::Timer(timer) => {
+                self.retire(timer.core());
+            }
+            Source::End(end) => {
+                self.retire(end.first());
+            }
+            Source::Never => {}
+        }
+    }
+
     fn poll_chan(&mut self, chan: &Chan<T>, waker: &Waker) -> Poll<Result<T, RecvError>> {
         loop {
             if self.waiting {
@@ -168,6 +214,26 @@ impl<T> RecvFuture<'_, T> {
         }
     }
 
+    fn poll_end(&mut self, end: &End, waker: &Waker) -> Poll<Result<T, RecvError>> {
+        let core = end.first();
+        loop {
+            if self.waiting && matches!(self.look(core, waker), Wait::Goes) {
+                return Poll::Pending;
+            }
+            self.task.node.outcome.set(Outcome::Pending);
+            self.task.waker.set(Some(waker.clone()));
+            let mut st = core.lock();
+            if end.is_over() {
+                return Poll::Ready(Err(RecvError));
+            }
+            // SAFETY: pinned, and taken out of the queue before it is dropped.
+            unsafe { st.receivers.push(&raw const self.task.node) };
+            core.publish(&st);
+            drop(st);
+            self.waiting = true;
+        }
+    }
+
     fn set_alarm(&mut self, timer: &Arc<TimerCore>) {
         let shared = Arc::clone(timer);
         let alarm =
@@ -206,23 +272,14 @@ impl<T> RecvFuture<'_, T> {
 
 impl<T> Drop for RecvFuture<'_, T> {
     fn drop(&mut self) {
-        match self.receiver.source() {
-            Source::Chan(chan) => {
-                if self.retire(&chan.core) {
-                    let value = self.take();
-                    chan.give_back(value);
-                }
-            }
-            Source::Timer(timer) => {
-                self.retire(timer.core());
-            }
-            Source::Never => {}
-        }
+        self.reception.end(self.receiver);
     }
 }
 
 impl<T> fmt::Debug for RecvFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecvFuture").field("waiting", &self.waiting).finish_non_exhaustive()
+        f.debug_struct("RecvFuture")
+            .field("waiting", &self.reception.waiting)
+            .finish_non_exhaustive()
     }
 }

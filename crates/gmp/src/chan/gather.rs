@@ -11,93 +11,86 @@
 //! early, may be on its way already. S1 reads the owner's stack until it releases the last lock. That is
 //! sound because the owner in step 4 (S2) takes the lock of every channel once, save the winner's, whose
 //! lock the winner took: so it gets past step 4 after S1 only.
+//!
+//! All the locks are held in one critical section, and there is a lane for each case: its node, and, not about
+//! this case, one of the distinct channels, in the order of locking.
 
 use std::mem::MaybeUninit;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::time::Instant;
 
-use gmp_sched::{Claim, LockGuard, WaitReason, Waiter, park, park_until};
+use gmp_sched::{Claim, Critical, WaitReason, Waiter, critical, park, park_until};
 
-use super::core::{Core, State};
+use super::core::Core;
 use super::node::{Node, Outcome};
 use super::select::{Case, Limit, Status, draw};
-use super::timer::{earlier, now};
+use super::timer::earlier;
+use crate::time::now;
 
 /// What a case needs for the long way.
 #[derive(Debug)]
 pub(crate) struct Lane<'a> {
     /// Written when the wait begins; not before, since most selects need not wait.
     node: MaybeUninit<Node>,
-    /// The case that holds the lock of this one's channel.
-    holder: usize,
-    guard: Option<LockGuard<'a, State>>,
-    /// Not about this case: entry `i` is the i-th case that holds a lock, in the order of locking.
-    order: usize,
+    /// Not about this case: in lane `i`, the i-th channel to lock.
+    channel: MaybeUninit<&'a Core>,
 }
 
 impl Lane<'_> {
     pub(crate) const fn new() -> Self {
-        Lane { node: MaybeUninit::uninit(), holder: 0, guard: None, order: 0 }
+        Lane { node: MaybeUninit::uninit(), channel: MaybeUninit::uninit() }
     }
 }
 
 impl<'a> Lane<'a> {
+    /// The channel that is the `at`th to lock.
+    ///
     /// # Safety
     ///
-    /// `at` is an index of `lanes`, whose `order` nobody writes.
-    unsafe fn order(lanes: *const Lane<'a>, at: usize) -> usize {
+    /// `at` is below the number of distinct channels that `Gather::new` has found for these lanes.
+    #[inline]
+    unsafe fn channel(lanes: *const Lane<'a>, at: usize) -> &'a Core {
         // SAFETY: in bounds (contract).
         let lane = unsafe { lanes.add(at) };
-        // SAFETY: not written (contract).
-        unsafe { (*lane).order }
-    }
-
-    /// # Safety
-    ///
-    /// `index` is an index of `lanes`, whose `guard` is the caller's.
-    unsafe fn take_guard(lanes: *mut Lane<'a>, index: usize) -> Option<LockGuard<'a, State>> {
-        // SAFETY: in bounds (contract).
-        let lane = unsafe { lanes.add(index) };
-        // SAFETY: the caller's (contract).
-        unsafe { (*lane).guard.take() }
+        // SAFETY: as above.
+        let channel = unsafe { &raw const (*lane).channel };
+        // SAFETY: written by `new` (contract), and by nobody since.
+        unsafe { channel.cast::<&'a Core>().read() }
     }
 }
 
 /// A select on the long way.
 pub(super) struct Gather<'s, 'a> {
     cases: &'s mut [Case<'a>],
+    /// As many as there are cases.
     lanes: &'s mut [Lane<'a>],
     /// How many distinct channels there are.
-    holders: usize,
+    channels: usize,
 }
 
 impl<'s, 'a> Gather<'s, 'a> {
     /// Finds the distinct channels and the order in which to lock them.
     pub(super) fn new(cases: &'s mut [Case<'a>], lanes: &'s mut [Lane<'a>]) -> Gather<'s, 'a> {
-        let mut len = 0;
-        for (index, case) in cases.iter().enumerate() {
-            if case.core.is_some() {
-                lanes[len].order = index;
-                len += 1;
+        /// Where inserting one by one stops being the fastest.
+        const FEW: usize = 20;
+        assert!(lanes.len() >= cases.len(), "a lane for each case");
+        let mut channels = 0;
+        if cases.len() <= FEW {
+            for case in &*cases {
+                if let Some(core) = case.core {
+                    channels = insert(lanes, channels, core);
+                }
+            }
+        } else {
+            let mut all: Vec<&Core> = cases.iter().filter_map(|case| case.core).collect();
+            all.sort_unstable_by_key(|&core| ptr::from_ref(core));
+            all.dedup_by(|a, b| ptr::eq(*a, *b));
+            channels = all.len();
+            for (lane, core) in lanes.iter_mut().zip(all) {
+                lane.channel.write(core);
             }
         }
-        let address = |index: usize| cases[index].core.map_or(ptr::null(), ptr::from_ref::<Core>);
-        sort_by_key(&mut lanes[..len], address);
-        let mut holders = 0_usize;
-        for at in 0..len {
-            let index = lanes[at].order;
-            let last = holders.checked_sub(1).map(|h| lanes[h].order);
-            let holder = match last.filter(|&last| address(last) == address(index)) {
-                Some(last) => last,
-                None => {
-                    lanes[holders].order = index;
-                    holders += 1;
-                    index
-                }
-            };
-            lanes[index].holder = holder;
-        }
-        Gather { cases, lanes, holders }
+        Gather { cases, lanes, channels }
     }
 
     #[cold]
@@ -105,9 +98,9 @@ impl<'s, 'a> Gather<'s, 'a> {
         loop {
             // Before locking: a thread's first wait may allocate.
             let waiter = Waiter::current();
-            self.lock();
+            let section = self.lock();
             if let Some(index) = self.look(biased) {
-                if let Some(status) = self.fire(index) {
+                if let Some(status) = self.fire(section, index) {
                     return Some((index, status));
                 }
                 continue;
@@ -116,103 +109,107 @@ impl<'s, 'a> Gather<'s, 'a> {
                 Limit::Never => None,
                 Limit::At(deadline) if deadline > now() => Some(deadline),
                 Limit::Now | Limit::At(_) => {
-                    self.unlock();
+                    self.unlock(section);
                     return None;
                 }
             };
-            if let Some(fired) = self.wait(waiter, deadline) {
+            if let Some(fired) = self.wait(section, waiter, deadline) {
                 return Some(fired);
             }
         }
     }
 
-    fn lock(&mut self) {
-        for at in 0..self.holders {
-            let index = self.lanes[at].order;
-            self.lanes[index].guard = self.cases[index].core.map(Core::lock);
-        }
-    }
-
-    fn unlock(&mut self) {
-        for at in 0..self.holders {
-            let index = self.lanes[at].order;
-            self.lanes[index].guard = None;
-        }
-    }
-
-    /// The channel of a case and its state, which is locked.
     #[inline]
-    fn locked(&mut self, index: usize) -> Option<(&'a Core, &mut State)> {
-        let core = self.cases[index].core?;
-        let holder = self.lanes[index].holder;
-        Some((core, &mut **self.lanes[holder].guard.as_mut()?))
+    fn lock(&mut self) -> Critical {
+        let section = critical();
+        for at in 0..self.channels {
+            // SAFETY: below the number of channels.
+            unsafe { Lane::channel(self.lanes.as_ptr(), at) }.lock_in(&section);
+        }
+        section
     }
 
-    /// A case that is ready now; any, or the first.
+    #[inline]
+    fn unlock(&mut self, section: Critical) {
+        for at in 0..self.channels {
+            // SAFETY: below the number of channels.
+            let core = unsafe { Lane::channel(self.lanes.as_ptr(), at) };
+            // SAFETY: taken by `lock`, in this section.
+            unsafe { core.unlock_in() };
+        }
+        drop(section);
+    }
+
+    /// A case that is ready now; any, or the first. All channels are locked.
+    #[inline]
     fn look(&mut self, biased: bool) -> Option<usize> {
         // The clock is read once, if at all: this is one instant.
         let mut instant = None;
         let mut ready = 0;
-        for index in 0..self.cases.len() {
-            let side = self.cases[index].side;
-            let is_ready = match self.locked(index) {
-                None => false,
-                Some((core, st)) => match core.ops.when {
-                    // SAFETY: the state is locked.
-                    Some(when) => unsafe { when(core, st) }
-                        .is_some_and(|when| when <= *instant.get_or_insert_with(now)),
-                    None => st.is_ready(core.cap, side),
-                },
+        for (index, case) in self.cases.iter_mut().enumerate() {
+            case.ready = false;
+            let Some(core) = case.core else { continue };
+            // SAFETY: locked; used for this case only.
+            let st = unsafe { core.state() };
+            case.ready = match core.ops.when {
+                // SAFETY: the state is locked.
+                Some(when) => unsafe { when(core, st) }
+                    .is_some_and(|when| when <= *instant.get_or_insert_with(now)),
+                None => st.is_ready(core.cap, case.side) || core.is_over(),
             };
-            if is_ready && biased {
+            if case.ready && biased {
                 return Some(index);
             }
-            self.cases[index].ready = is_ready;
-            ready += u32::from(is_ready);
+            ready += u32::from(case.ready);
         }
         draw(self.cases, ready)
     }
 
     /// Carries the case out and unlocks. `None` if somebody else was faster to claim the other side.
-    fn fire(&mut self, index: usize) -> Option<Status> {
+    fn fire(&mut self, section: Critical, index: usize) -> Option<Status> {
         let core = self.cases[index].core?;
-        let holder = self.lanes[index].holder;
-        let mut guard = self.lanes[holder].guard.take()?;
-        // SAFETY: locked.
-        let act = unsafe { self.cases[index].act(core, &mut guard) };
-        drop(guard);
-        self.unlock();
+        // SAFETY: locked; not used after `act`.
+        let st = unsafe { core.state() };
+        // SAFETY: as above.
+        let act = unsafe { self.cases[index].act(core, st) };
+        self.unlock(section);
         self.cases[index].settle(core, act)
     }
 
     /// Steps 3 and 4. `None`: look again.
-    fn wait(&mut self, waiter: Waiter, deadline: Option<Instant>) -> Option<(usize, Status)> {
+    fn wait(
+        &mut self,
+        section: Critical,
+        waiter: Waiter,
+        deadline: Option<Instant>,
+    ) -> Option<(usize, Status)> {
         let claim = Claim::new();
         let mut deadline = deadline;
-        for index in 0..self.cases.len() {
-            let (side, slot) = (self.cases[index].side, self.cases[index].slot);
+        for (index, (case, lane)) in self.cases.iter().zip(&mut *self.lanes).enumerate() {
+            let Some(core) = case.core else { continue };
             let node: *const Node =
-                self.lanes[index].node.write(Node::claimed(waiter, slot, &claim, index + 1));
-            let Some((core, st)) = self.locked(index) else { continue };
+                lane.node.write(Node::claimed(waiter, case.slot, &claim, index + 1));
+            // SAFETY: locked; used for this case only.
+            let st = unsafe { core.state() };
             if let Some(when) = core.ops.when {
                 // SAFETY: the state is locked.
                 deadline = earlier(deadline, unsafe { when(core, st) });
             }
             // SAFETY: the node stays in place, and is withdrawn below unless it was popped by the winner.
-            unsafe { st.queue(side).push(node) };
+            unsafe { st.queue(case.side).push(node) };
             core.publish(st);
         }
         let reason = WaitReason::Select;
-        let (lanes, holders) = (self.lanes.as_mut_ptr(), self.holders);
+        let (lanes, channels) = (self.lanes.as_ptr(), self.channels);
         let commit = move || {
-            for at in 0..holders {
-                // SAFETY: in bounds; S1 in the module's text: the owner is held up until the last lock is
-                // released.
-                let index = unsafe { Lane::order(lanes, at) };
-                // SAFETY: as above; the owner does not touch the guards until it has passed step 4.
-                let guard = unsafe { Lane::take_guard(lanes, index) };
-                drop(guard);
+            for at in 0..channels {
+                // SAFETY: below the number of channels; S1 in the module's text: the owner is held up until
+                // the last lock is released.
+                let core = unsafe { Lane::channel(lanes, at) };
+                // SAFETY: taken by `lock`, in this section.
+                unsafe { core.unlock_in() };
             }
+            drop(section);
         };
         match deadline {
             // SAFETY: the caller's waiter; who readies it has won the claim, so it is one.
@@ -222,46 +219,62 @@ impl<'s, 'a> Gather<'s, 'a> {
         }
         let winner = claim.winner();
         let won = (winner != Claim::TIMED_OUT).then(|| winner - 1);
-        // S2: also where the node has been popped by a loser.
-        for (index, case) in self.cases.iter().enumerate() {
-            if let Some(core) = case.core.filter(|_| Some(index) != won) {
-                // SAFETY: written above.
-                core.withdraw(unsafe { self.lanes[index].node.assume_init_ref() }, case.side);
-            }
-        }
+        self.withdraw(won);
         let index = won?;
-        // SAFETY: written above.
+        // SAFETY: written above, for every case that can win.
         let node = unsafe { self.lanes[index].node.assume_init_ref() };
         let status = match node.outcome.get() {
             Outcome::Done => Status::Done,
             Outcome::Closed => Status::Closed,
             Outcome::Permit => Status::Permit,
-            Outcome::Paired => Status::Paired(ptr::NonNull::new(node.slot.get().cast::<Node>())?),
+            Outcome::Paired => Status::Paired(NonNull::new(node.slot.get().cast::<Node>())?),
             Outcome::Again | Outcome::Pending => return None,
         };
         Some((index, status))
     }
+
+    /// S2: also where the node has been popped by a loser.
+    fn withdraw(&self, won: Option<usize>) {
+        let section = critical();
+        for (index, (case, lane)) in self.cases.iter().zip(&*self.lanes).enumerate() {
+            let Some(core) = case.core.filter(|_| Some(index) != won) else { continue };
+            // SAFETY: written by `wait`, which calls this.
+            let node = unsafe { lane.node.assume_init_ref() };
+            core.lock_in(&section);
+            // SAFETY: locked just now.
+            let st = unsafe { core.state() };
+            if node.is_linked() {
+                // SAFETY: linked, and only ever in this queue.
+                unsafe { st.queue(case.side).unlink(node) };
+                core.publish(st);
+            }
+            // SAFETY: taken above, in this section.
+            unsafe { core.unlock_in() };
+        }
+    }
 }
 
-/// Sorts the `order` entries. Few cases are the rule: insertion.
-fn sort_by_key<K: Ord>(lanes: &mut [Lane<'_>], key: impl Fn(usize) -> K) {
-    /// Where moving entries one by one stops being the fastest.
-    const FEW: usize = 20;
-    if lanes.len() > FEW {
-        let mut order: Vec<usize> = lanes.iter().map(|lane| lane.order).collect();
-        order.sort_unstable_by_key(|&index| key(index));
-        for (lane, index) in lanes.iter_mut().zip(order) {
-            lane.order = index;
+/// Puts `core` into its place among the first `len` channels of `lanes`, unless it is there; returns how many
+/// there are then. `len` is less than the number of lanes.
+#[inline]
+fn insert<'a>(lanes: &mut [Lane<'a>], len: usize, core: &'a Core) -> usize {
+    // SAFETY: below `len`, so written.
+    let channel = |lanes: &[Lane<'a>], at: usize| unsafe { Lane::channel(lanes.as_ptr(), at) };
+    let mut at = len;
+    while at > 0 {
+        let before = channel(lanes, at - 1);
+        if ptr::eq(before, core) {
+            return len;
         }
-        return;
-    }
-    for end in 1..lanes.len() {
-        let index = lanes[end].order;
-        let mut at = end;
-        while at > 0 && key(lanes[at - 1].order) > key(index) {
-            lanes[at].order = lanes[at - 1].order;
-            at -= 1;
+        if ptr::from_ref(before) < ptr::from_ref(core) {
+            break;
         }
-        lanes[at].order = index;
+        at -= 1;
     }
+    for to in (at + 1..=len).rev() {
+        let moved = channel(lanes, to - 1);
+        lanes[to].channel.write(moved);
+    }
+    lanes[at].channel.write(core);
+    len + 1
 }

@@ -34,13 +34,14 @@
 //! Waiting allocates nothing. In reading order: `node` (who waits), `core` (what is decided), `transfer` and
 //! `flow` (how values move), `ring`, `list` and `store` (where they lie), `sender`, `receiver`, `iter`,
 //! `counter` (the handles), `select`, `gather` (several at once), `select_macro`, `arm`, `dynamic` (its two
-//! faces), `timer`, `future`.
+//! faces), `timer`, `end`, `future`, `stream` (asynchronous code).
 
 #[doc(hidden)]
 pub mod arm;
 pub(crate) mod core;
 mod counter;
 mod dynamic;
+pub(crate) mod end;
 mod err;
 pub(crate) mod flow;
 mod future;
@@ -54,6 +55,7 @@ mod select;
 mod select_macro;
 mod sender;
 mod store;
+mod stream;
 pub(crate) mod sync;
 pub(crate) mod timer;
 mod transfer;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,10 @@ use gmp_sched::{WaitReason, Waiter, park};
 
 use super::core::{Core, Outlook, UNBOUNDED};
 use super::counter::{acquire, release};
+use super::end::End;
 use super::err::{RecvError, RecvTimeoutError, TryRecvError};
 use super::flow::Chan;
+use super::stream::Polled;
 use super::timer::{self, TimerCore};
 use super::transfer::Settled;
 
@@ -27,13 +29,18 @@ enum Flavor<T> {
     Chan(NonNull<Chan<T>>),
     /// Only when `T` is `Instant`.
     Timer(Arc<TimerCore>),
+    /// Nothing comes, but the end.
+    End(Arc<End>),
     Never,
+    /// Any of the others, polled by a task.
+    Polled(Polled<T>),
 }
 
 /// What a receiver receives from, for `future`.
 pub(super) enum Source<'a, T> {
     Chan(&'a Chan<T>),
     Timer(&'a Arc<TimerCore>),
+    End(&'a Arc<End>),
     Never,
 }
 
@@ -51,6 +58,11 @@ impl Receiver<Instant> {
 }
 
 impl<T> Receiver<T> {
+    /// A receiver to which nothing comes until `end` does.
+    pub(crate) fn until(end: Arc<End>) -> Receiver<T> {
+        Receiver { flavor: Flavor::End(end) }
+    }
+
     /// # Safety
     ///
     /// `chan` comes from `Box::leak`, and one of its receivers is this one.
@@ -62,11 +74,24 @@ impl<T> Receiver<T> {
         Receiver { flavor: Flavor::Never }
     }
 
+    /// For `stream`.
+    pub(super) fn polled(&mut self) -> &mut Polled<T> {
+        if !matches!(self.flavor, Flavor::Polled(_)) {
+            let plain = Receiver { flavor: std::mem::replace(&mut self.flavor, Flavor::Never) };
+            self.flavor = Flavor::Polled(Polled::new(plain));
+        }
+        match &mut self.flavor {
+            Flavor::Polled(polled) => polled,
+            _ => unreachable!("made so above"),
+        }
+    }
+
     #[inline]
     fn chan(&self) -> Option<&Chan<T>> {
         match &self.flavor {
             // SAFETY: the channel lives as long as it has handles.
             Flavor::Chan(chan) => Some(unsafe { chan.as_ref() }),
+            Flavor::Polled(polled) => polled.receiver().chan(),
             _ => None,
         }
     }
@@ -76,18 +101,30 @@ impl<T> Receiver<T> {
             // SAFETY: as in `chan`.
             Flavor::Chan(chan) => Source::Chan(unsafe { chan.as_ref() }),
             Flavor::Timer(timer) => Source::Timer(timer),
+            Flavor::End(end) => Source::End(end),
             Flavor::Never => Source::Never,
+            Flavor::Polled(polled) => polled.receiver().source(),
         }
     }
 
-    /// The untyped part, unless nothing ever comes.
+    /// The untyped part, unless nothing ever comes. An end has several, of which this is one.
     #[inline]
     pub(super) fn core(&self) -> Option<&Core> {
         match &self.flavor {
             // SAFETY: as in `chan`.
             Flavor::Chan(chan) => Some(&unsafe { chan.as_ref() }.core),
             Flavor::Timer(timer) => Some(timer.core()),
+            Flavor::End(end) => Some(end.core()),
             Flavor::Never => None,
+            Flavor::Polled(polled) => polled.receiver().core(),
+        }
+    }
+
+    /// Whether `core` is what this receives from.
+    pub(super) fn has_core(&self, core: &Core) -> bool {
+        match self.source() {
+            Source::End(end) => end.has(core),
+            _ => self.core().is_some_and(|own| ptr::eq(own, core)),
         }
     }
 
@@ -115,7 +152,7 @@ impl<T> Receiver<T> {
         Ok(unsafe { slot.assume_init() })
     }
 
-    /// `recv` from a timer, or from nothing.
+    /// `recv` from a timer, an end, or nothing.
     #[cold]
     fn recv_rare(&self, slot: MaybeUninit<T>) -> Result<T, RecvError> {
         self.rare_until(slot, None).map_err(|_| RecvError)
@@ -127,8 +164,14 @@ impl<T> Receiver<T> {
         mut slot: MaybeUninit<T>,
         deadline: Option<Instant>,
     ) -> Result<T, RecvTimeoutError> {
-        let tick = match &self.flavor {
-            Flavor::Timer(timer) => timer.take(deadline),
+        let tick = match self.source() {
+            Source::Timer(timer) => timer.take(deadline),
+            Source::End(end) => {
+                return Err(match end.wait(deadline) {
+                    Settled::Closed => RecvTimeoutError::Closed,
+                    _ => RecvTimeoutError::Timeout,
+                });
+            }
             _ => never(deadline),
         };
         match TimerCore::settle(tick, slot.as_mut_ptr().cast()) {
@@ -168,8 +211,9 @@ impl<T> Receiver<T> {
 
     #[cold]
     fn try_recv_rare(&self, mut slot: MaybeUninit<T>) -> Result<T, TryRecvError> {
-        let tick = match &self.flavor {
-            Flavor::Timer(timer) => timer.try_take(),
+        let tick = match self.source() {
+            Source::Timer(timer) => timer.try_take(),
+            Source::End(end) if end.is_over() => return Err(TryRecvError::Closed),
             _ => None,
         };
         match TimerCore::settle(tick, slot.as_mut_ptr().cast()) {
@@ -213,14 +257,18 @@ impl<T> Receiver<T> {
     }
 
     /// Closes the channel, as [`Sender::close`](super::Sender::close) does. True if this call closed it. The
-    /// channels of timers and of [`never`](super::never) cannot be closed.
+    /// channels of timers, of contexts and of [`never`](super::never) cannot be closed by hand.
     pub fn close(&self) -> bool {
         self.chan().is_some_and(|chan| chan.core.close())
     }
 
     /// Whether the channel is closed. May be outdated when it returns, if false.
     pub fn is_closed(&self) -> bool {
-        self.chan().is_some_and(|chan| chan.core.is_closed())
+        match self.source() {
+            Source::Chan(chan) => chan.core.is_closed(),
+            Source::End(end) => end.is_over(),
+            _ => false,
+        }
     }
 
     /// How many values wait to be received; always 0 at capacity 0 and for timers.
@@ -245,10 +293,11 @@ impl<T> Receiver<T> {
 
     /// Whether both receive from the same channel. All that [`never`](super::never) makes are the same.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
-        match (&self.flavor, &other.flavor) {
-            (Flavor::Chan(a), Flavor::Chan(b)) => a == b,
-            (Flavor::Timer(a), Flavor::Timer(b)) => Arc::ptr_eq(a, b),
-            (Flavor::Never, Flavor::Never) => true,
+        match (self.source(), other.source()) {
+            (Source::Chan(a), Source::Chan(b)) => ptr::eq(a, b),
+            (Source::Timer(a), Source::Timer(b)) => Arc::ptr_eq(a, b),
+            (Source::End(a), Source::End(b)) => Arc::ptr_eq(a, b),
+            (Source::Never, Source::Never) => true,
             _ => false,
         }
     }
@@ -275,7 +324,9 @@ impl<T> Clone for Receiver<T> {
                 Flavor::Chan(*chan)
             }
             Flavor::Timer(timer) => Flavor::Timer(Arc::clone(timer)),
+            Flavor::End(end) => Flavor::End(Arc::clone(end)),
             Flavor::Never => Flavor::Never,
+            Flavor::Polled(polled) => return polled.receiver().clone(),
         };
         Receiver { flavor }
     }

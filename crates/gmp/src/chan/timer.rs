@@ -19,6 +19,7 @@ use super::core::{Core, Ops, Side};
 use super::node::Outcome;
 use super::receiver::Receiver;
 use super::transfer::{Got, Sent, Settled};
+use crate::time::now;
 
 /// A timer's channel.
 #[repr(C)]
@@ -82,6 +83,7 @@ impl TimerCore {
         return_permit: |_| {},
         // SAFETY: as in `recv`.
         when: Some(|core, _| unsafe { TimerCore::schedule(core) }.when),
+        over: None,
     };
 
     /// A timer that ticks at `when`, and then every `period`. Starts nothing.
@@ -174,11 +176,6 @@ impl TimerCore {
         unsafe { slot.cast::<Instant>().write(tick) };
         Settled::Done
     }
-}
-
-/// The clock that timers go by.
-pub(super) fn now() -> Instant {
-    Instant::now()
 }
 
 /// The earlier of two moments, either of which may never come.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use super::error::ContextError;
@@ -32,7 +33,16 @@ impl Cancel {
         let cause = Some(Arc::from(cause.into()));
         self.scope.cancel(Outcome { error: ContextError::Canceled, cause });
     }
+
+    /// Why the context is over, as its own [`cause`](super::Context::cause) says.
+    pub fn cause(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        self.scope.cause()
+    }
 }
+
+// A panic elsewhere leaves nothing of it half done.
+impl UnwindSafe for Cancel {}
+impl RefUnwindSafe for Cancel {}
 
 impl Drop for Cancel {
     fn drop(&mut self) {
@@ -85,6 +95,10 @@ impl Stop {
         stopped
     }
 }
+
+// A panic elsewhere leaves nothing of it half done.
+impl UnwindSafe for Stop {}
+impl RefUnwindSafe for Stop {}
 
 impl fmt::Debug for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

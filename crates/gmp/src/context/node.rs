@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,7 +74,8 @@ impl Context {
         Value::find(self.values.as_ref())
     }
 
-    /// A channel that is closed when the context is over; it carries nothing. Do not close it yourself.
+    /// A channel that is closed when the context is over, and not otherwise; it carries nothing. Any number of
+    /// goroutines may have it in their selects without waiting for each other there.
     /// Neither parks nor blocks.
     pub fn done(&self) -> &Receiver<Never> {
         /// `done` of all contexts that are never over.
@@ -92,8 +94,7 @@ impl Context {
     /// What was given to [`Cancel::cancel_with`], here or further up; the [`err`](Context::err) if it was
     /// cancelled without. `None` while the context is not over.
     pub fn cause(&self) -> Option<Arc<dyn Error + Send + Sync>> {
-        let outcome = self.scope.as_ref()?.outcome()?;
-        Some(outcome.cause.clone().unwrap_or_else(|| Arc::new(outcome.error)))
+        self.scope.as_ref()?.cause()
     }
 
     /// When the context will be over at the latest.
@@ -113,6 +114,10 @@ impl Context {
         self.scope.as_ref().map_or(0, |scope| scope.children())
     }
 }
+
+// A panic elsewhere leaves nothing of it half done.
+impl UnwindSafe for Context {}
+impl RefUnwindSafe for Context {}
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

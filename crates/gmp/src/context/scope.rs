@@ -26,7 +26,8 @@ use gmp_sched::{Delayed, spawn_at};
 use super::cancel::Hook;
 use super::error::{ContextError, Never};
 use super::slab::Slab;
-use crate::chan::{Receiver, Sender, bounded};
+use crate::chan::Receiver;
+use crate::chan::end::End;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, OnceLock};
 
@@ -51,10 +52,16 @@ pub(super) struct Scope {
     /// Whether C2 is over.
     closed: AtomicBool,
     /// Made when somebody asks for it, under the lock of `family`.
-    done: OnceLock<(Sender<Never>, Receiver<Never>)>,
+    done: OnceLock<Done>,
     deadline: Option<Instant>,
     parent: Place,
     family: Mutex<Family>,
+}
+
+/// The channel, and what closes it.
+struct Done {
+    end: Arc<End>,
+    receiver: Receiver<Never>,
 }
 
 struct Family {
@@ -155,26 +162,32 @@ impl Scope {
         Some(outcome)
     }
 
+    /// What was given as the reason; else the error.
+    pub(super) fn cause(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+        let outcome = self.outcome()?;
+        Some(outcome.cause.clone().unwrap_or_else(|| Arc::new(outcome.error)))
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
     /// The channel that is closed when the scope is over.
     pub(super) fn done(&self) -> &Receiver<Never> {
-        if let Some((_, receiver)) = self.done.get() {
-            return receiver;
+        if let Some(done) = self.done.get() {
+            return &done.receiver;
         }
         // Under the lock, so that C1 comes before and is seen here, or after and sees the channel.
         let _family = self.family.lock();
-        let (_, receiver) = self.done.get_or_init(|| {
-            let (sender, receiver) = bounded(0);
+        let done = self.done.get_or_init(|| {
+            let end = End::new();
             if self.outcome.get().is_some() {
                 // Before anybody can see the channel, for C2 is over, or will find it closed.
-                sender.close();
+                end.close();
             }
-            (sender, receiver)
+            Done { receiver: Receiver::until(Arc::clone(&end)), end }
         });
-        receiver
+        &done.receiver
     }
 
     /// C2.
@@ -185,8 +198,8 @@ impl Scope {
         }
         // The lock of C1 has been released since: whoever asked for the channel before is seen here.
         drop(self.family.lock());
-        if let Some((sender, _)) = self.done.get() {
-            sender.close();
+        if let Some(done) = self.done.get() {
+            done.end.close();
         }
         // Release: pairs with Acquire above.
         self.closed.store(true, Ordering::Release);

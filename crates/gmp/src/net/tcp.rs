@@ -61,7 +61,7 @@ impl TcpStream {
             dial::not_over(context)?;
             let stream = TcpStream::begin(&address)?;
             dial::until_over(context, stream, TcpStream::socket, |stream| {
-                stream.finish(context.deadline())
+                stream.finish(None)
             })
         })
     }

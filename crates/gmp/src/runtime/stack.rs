@@ -1,9 +1,28 @@
-//! The stack of the calling goroutine.
+//! The stack that the caller runs on: how much is left of it, and how to get more.
+//!
+//! A goroutine's stack is a reserve of address space (see [`Builder::stack_size`](crate::runtime::Builder::stack_size));
+//! memory is taken as it is touched. Recursion whose depth depends on data needs no larger reserve, if it asks for more
+//! where it recurses:
+//!
+//! ```
+//! use gmp::runtime::stack;
+//!
+//! fn depth(n: u64) -> u64 {
+//!     if n == 0 {
+//!         return 0;
+//!     }
+//!     stack::maybe_grow(64 << 10, 4 << 20, || 1 + depth(n - 1))
+//! }
+//! assert_eq!(depth(300_000), 300_000);
+//! ```
 
-use gmp_sched::Current;
+pub use gmp_sched::{grow, maybe_grow};
 
-/// Bytes of its stack's reserve that are left below the caller; 0 on a plain thread, which knows nothing of
-/// its own. Neither parks nor blocks.
+/// Bytes of reserve that are left below the caller: of the segment that [`grow`] put it on, else of its goroutine's
+/// stack or its thread's. 0 where that is unknown, as in a signal handler.
+///
+/// Neither parks nor blocks. About 2 ns, but after the goroutine has been switched some 50 ns, and at the first call on
+/// a thread's own stack as long as it takes to look it up.
 pub fn remaining() -> usize {
-    Current::get().map_or(0, |g| g.stack_remaining())
+    gmp_sched::stack_remaining()
 }

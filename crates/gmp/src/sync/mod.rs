@@ -31,6 +31,7 @@ mod raw_rwlock;
 mod rwlock;
 mod semaphore;
 mod single_flight;
+mod unwind;
 mod wait_group;
 mod wait_list;
 

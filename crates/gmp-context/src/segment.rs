@@ -1,0 +1,129 @@
+//! Segments: running a function on a larger stack, so that recursion has no fixed limit.
+//!
+//! Not a switch: the caller waits below its own stack pointer while the function runs elsewhere, as in any call. So panics
+//! pass through, backtraces go on in the old stack, and a runtime that suspends the function suspends the caller with it.
+//!
+//! ```text
+//!   stack            segment              segment
+//!  | f        |     | f        |         | f        |
+//!  | f        |     | f        |         | f        |
+//!  | grow     | --> | f        |         :          :
+//!                   | grow     | ------->
+//! ```
+//!
+//! # How the room that is left is known
+//! Code may run on a thread's stack, a pool's, or a segment, and the stack pointer alone does not tell where that ends. The
+//! thread remembers the bounds that it found last; while the stack pointer lies between them, that is the answer. Otherwise
+//! the registry of slabs knows, or the C library for the thread's own stack.
+
+use core::cell::Cell;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+
+use crate::arch;
+use crate::memory::{PooledStack, StackMemory};
+use crate::slab;
+use crate::sys;
+
+/// Bounds of a stack that this thread was on, and the state of the registry then.
+#[derive(Clone, Copy)]
+struct Bounds {
+    limit: usize,
+    top: usize,
+    epoch: usize,
+}
+
+thread_local! {
+    static LAST: Cell<Bounds> = const { Cell::new(Bounds { limit: 0, top: 0, epoch: 0 }) };
+}
+
+/// Runs `f` on a stack of at least `size` bytes and returns what it returns. A panic of `f` goes on in the caller.
+///
+/// The stack comes from the process's pool and goes back when `f` is done: some 10 ns when the thread has one of that size
+/// at hand. `f` may be suspended, and continued on another thread, wherever its caller might.
+///
+/// # Panics
+/// When there is no stack: no address space for one more, or `size` above 64 GiB. The text says which limit it was.
+pub fn grow<R>(size: usize, f: impl FnOnce() -> R) -> R {
+    match PooledStack::new(size) {
+        Ok(stack) => grow_on(&stack, f),
+        Err(error) => panic!("gmp: no stack to grow to: {}", std::io::Error::from(error)),
+    }
+}
+
+/// As [`grow`], on memory of the caller's. Neither allocates nor fails.
+pub fn grow_on<R>(stack: &impl StackMemory, f: impl FnOnce() -> R) -> R {
+    /// What passes through the call: the function on the way in, its value on the way out.
+    union Slot<F, R> {
+        f: ManuallyDrop<F>,
+        value: ManuallyDrop<R>,
+    }
+    unsafe extern "C-unwind" fn run<F: FnOnce() -> R, R>(slot: *mut ()) {
+        // SAFETY: the caller's slot, which waits for it.
+        let slot = unsafe { &mut *slot.cast::<Slot<F, R>>() };
+        // SAFETY: the caller put the function there, and this is its only use.
+        let f = unsafe { ManuallyDrop::take(&mut slot.f) };
+        slot.value = ManuallyDrop::new(f());
+    }
+    fn runner<F: FnOnce() -> R, R>(_: &F) -> arch::CallOn {
+        run::<F, R>
+    }
+    let call: arch::CallOn = runner(&f);
+    let mut slot = Slot { f: ManuallyDrop::new(f) };
+    let top = stack.top().as_ptr();
+    // SAFETY: the stack is exclusive and borrowed until the call is over; `call` fits the slot. When it unwinds, the
+    // function has been moved out, so nothing is left to drop.
+    unsafe { arch::gmp_context_call_on((&raw mut slot).cast(), call, top) };
+    // SAFETY: the call returned, so it wrote the value.
+    ManuallyDrop::into_inner(unsafe { slot.value })
+}
+
+/// Runs `f` where it is if at least `red_zone` bytes of stack are left, else on a stack of `size` bytes, as [`grow`].
+///
+/// Put it into the recursive function: at 2 to 3 ns a call, recursion is then limited by memory only. `red_zone` must be
+/// enough for what runs until the next such call, C code included; 64 KiB is a good start.
+///
+/// ```
+/// fn depth(n: u64) -> u64 {
+///     if n == 0 { 0 } else { gmp_context::maybe_grow(64 << 10, 1 << 20, || 1 + depth(n - 1)) }
+/// }
+/// assert_eq!(depth(100_000), 100_000);
+/// ```
+///
+/// # Panics
+/// As [`grow`].
+#[inline]
+pub fn maybe_grow<R>(red_zone: usize, size: usize, f: impl FnOnce() -> R) -> R {
+    if remaining() >= red_zone { f() } else { grow(size, f) }
+}
+
+/// Bytes of stack that are left below the caller: of the innermost segment, else of the context's stack or the thread's.
+/// 0 when that is unknown.
+///
+/// A stack's memory is taken when it is touched; this counts the address space. About 2 ns, but after a change of stacks
+/// some 50 ns and, at the first call on a thread's own stack, a look into `/proc`.
+#[inline(never)] // so that the address of the thread-local is not kept over a switch to another thread
+pub fn remaining() -> usize {
+    let sp = arch::stack_pointer();
+    let Ok(last) = LAST.try_with(Cell::get) else { return find(sp).map_or(0, |at| sp - at.limit) };
+    let known = (last.limit..last.top).contains(&sp) && last.epoch == slab::epoch();
+    if known { sp - last.limit } else { remaining_slow(sp) }
+}
+
+#[cold]
+fn remaining_slow(sp: usize) -> usize {
+    let Some(bounds) = find(sp) else { return 0 };
+    // An error: the thread ends and has no memory for it any more.
+    let _ = LAST.try_with(|last| last.set(bounds));
+    sp - bounds.limit
+}
+
+fn find(sp: usize) -> Option<Bounds> {
+    let epoch = slab::epoch();
+    if let Some(place) = slab::find(sp).filter(|place| place.limit <= sp) {
+        return Some(Bounds { limit: place.limit, top: place.top, epoch });
+    }
+    let (limit, top): (NonNull<u8>, NonNull<u8>) = sys::thread_stack()?;
+    let (limit, top) = (limit.addr().get(), top.addr().get());
+    (limit..top).contains(&sp).then_some(Bounds { limit, top, epoch })
+}

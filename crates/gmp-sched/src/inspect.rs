@@ -1,0 +1,153 @@
+//! Looking at all goroutines: for dumps, leak checks and the live view.
+//!
+//! There is no list of goroutines: spawning would have to keep it. Their headers lie in slots that are never anything
+//! else (`slots.rs`), so looking at all of them is walking the slabs, and copying the header of each that is in use.
+
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use gmp_context::{Context, Frame, Stack};
+
+use crate::clock;
+use crate::g::{Described, G, GoId};
+use crate::scheduler::Scheduler;
+use crate::slots;
+use crate::wait::WaitReason;
+
+/// Bytes of a name that [`inspect`] passes on.
+const NAME: usize = 64;
+
+/// What is known of a goroutine from outside.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct GoroutineInfo {
+    /// Its number.
+    pub id: GoId,
+    /// The name that its builder gave it, up to 64 bytes of it.
+    pub name: Option<String>,
+    /// What it does or waits for, in Go's words.
+    pub state: &'static str,
+    /// For how long it has been doing that, to the millisecond or two.
+    pub since: Duration,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// Who spawned it; 0 for a plain thread.
+    pub parent: GoId,
+    /// Whether it is the main goroutine.
+    pub is_main: bool,
+    /// The bubble it belongs to; 0 for none.
+    pub bubble: u16,
+}
+
+/// A goroutine as [`inspect`] shows it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Seen<'a> {
+    /// Its number.
+    pub id: GoId,
+    /// Its name, up to 64 bytes; empty if it has none.
+    pub name: &'a [u8],
+    /// What it does.
+    pub state: WaitReason,
+    /// For how many nanoseconds.
+    pub since: u64,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// Who spawned it; 0 for a plain thread.
+    pub parent: GoId,
+    /// The bubble it belongs to; 0 for none.
+    pub bubble: u16,
+    /// The innermost frame and the top of the stack, if it is parked and the stack may be read during the call.
+    pub stack: Option<(Frame, usize)>,
+}
+
+/// Shows every goroutine of the running runtime to `visit` while nobody takes up a parked one, so that the stacks of
+/// those can be walked. Called on a plain thread, or in a blocking section. Blocks the thread for microseconds, and
+/// the whole runtime while it visits. Without a runtime it visits nobody.
+///
+/// `visit` must neither allocate nor take a lock that user code can hold: it would wait for a goroutine that was stopped
+/// with it, and does not go on.
+pub fn inspect(visit: &mut dyn FnMut(&Seen<'_>)) {
+    let Some(sched) = Scheduler::try_current() else { return };
+    let now = clock::now();
+    let frozen = sched.freeze();
+    let mut name = [0; NAME];
+    slots::for_each(&mut |g| {
+        // SAFETY: a slot.
+        let Some(seen) = (unsafe { described(sched, g) }) else { return };
+        // SAFETY: a slot.
+        let len = unsafe { G::copy_name(g, seen.id, &mut name) };
+        let stack = if frozen.still {
+            // SAFETY: the runtime is frozen.
+            unsafe { stack_of(g) }
+        } else {
+            None
+        };
+        visit(&Seen {
+            id: seen.id,
+            name: &name[..len],
+            state: seen.state,
+            since: now.saturating_sub(seen.since),
+            spawned_at: seen.spawned_at,
+            parent: seen.parent,
+            bubble: seen.bubble,
+            stack,
+        });
+    });
+}
+
+/// Every goroutine of the running runtime at about this moment. Allocates; neither parks nor blocks.
+pub fn goroutines() -> Vec<GoroutineInfo> {
+    let Some(sched) = Scheduler::try_current() else { return Vec::new() };
+    let now = clock::now();
+    let mut all = Vec::new();
+    let mut name = [0; NAME];
+    slots::for_each(&mut |g| {
+        // SAFETY: a slot.
+        let Some(seen) = (unsafe { described(sched, g) }) else { return };
+        // SAFETY: a slot.
+        let len = unsafe { G::copy_name(g, seen.id, &mut name) };
+        all.push(GoroutineInfo {
+            id: seen.id,
+            name: (len > 0).then(|| String::from_utf8_lossy(&name[..len]).into_owned()),
+            state: seen.state.as_str(),
+            since: Duration::from_nanos(now.saturating_sub(seen.since)),
+            spawned_at: seen.spawned_at,
+            parent: seen.parent,
+            is_main: seen.id == sched.first_id,
+            bubble: seen.bubble,
+        });
+    });
+    all.sort_by_key(|info| info.id);
+    all
+}
+
+/// Describes the goroutine in a slot, if it is one of this runtime.
+///
+/// # Safety
+///
+/// `g` points to a slot.
+unsafe fn described(sched: &Scheduler, g: NonNull<G>) -> Option<Described> {
+    // SAFETY: contract.
+    unsafe { G::describe(g) }.filter(|seen| seen.id >= sched.first_id)
+}
+
+/// Where a parked goroutine goes on, and the top of its stack.
+///
+/// # Safety
+///
+/// `g` points to the slot of a goroutine of a frozen runtime.
+unsafe fn stack_of(g: NonNull<G>) -> Option<(Frame, usize)> {
+    // SAFETY: slots are never freed, and the field is atomic.
+    let sp = unsafe { &(*g.as_ptr()).context }.peek()?;
+    // SAFETY: a saved stack pointer.
+    let context = unsafe { Context::from_ptr(sp) };
+    // SAFETY: it was saved, and nobody continues it before the thaw.
+    let frame = unsafe { context.frame() };
+    // SAFETY: slots are never freed.
+    let stack = unsafe { &raw const (*g.as_ptr()).stack };
+    // SAFETY: a parked goroutine's stack is changed by nobody before the thaw; a cell is laid out like its content.
+    let stack = unsafe { &*stack.cast::<Option<Stack>>() };
+    stack.as_ref().map(|stack| (frame, stack.top().addr().get()))
+}

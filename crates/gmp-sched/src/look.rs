@@ -1,0 +1,217 @@
+//! The monitor's look at one P: who holds it, what does that thread do, and what is to be done about it.
+//!
+//! Nothing is done for a P that nobody waits for. Else it depends on the thread that holds it:
+//!
+//! | the thread | seen by | what happens |
+//! |---|---|---|
+//! | is in a declared blocking section | the P's lease | the P is taken (`blocking.rs`, B2) |
+//! | comes by the scheduler | goroutines dispatched | it is asked to give way, if anything |
+//! | sleeps in the kernel | its CPU clock stands still, the kernel says so | the P is taken (`retake.md`) |
+//! | is ready, and gets no CPU | its CPU clock stands still | nothing: it is not in the way of anybody here |
+//! | computes | its CPU clock advances | it is asked, then stopped (`preempt.rs`) |
+//!
+//! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
+
+use crate::blocking;
+use crate::clock::NEVER;
+use crate::lost::{self, LostThreads};
+use crate::m::M;
+use crate::p::P;
+use crate::scheduler::Scheduler;
+use crate::sync::plain::Ordering;
+
+/// How often it looks when something is: a blocked P, a waiting goroutine, an unanswered request.
+const ALERT: u64 = 100_000;
+/// How far apart two readings of a CPU clock are that say that it stands still. One that runs advances by nanoseconds;
+/// this leaves room for an interrupt.
+const STILL: u64 = 20_000;
+/// A blocking section shorter than this keeps its P: twice what a hand-over costs (Go: 20 µs).
+const BLOCKED_FOR: u64 = 40_000;
+/// A blocked P that nobody misses is taken after this, so that it can serve work that comes from outside.
+const BLOCKED_AND_UNMISSED: u64 = 1_000_000;
+/// What urgent work concedes to the goroutine that runs: more often would be spent on switching alone.
+const URGENT_AFTER: u64 = 200_000;
+
+/// What the monitor saw of a P when it looked last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen {
+    /// The number of the M that held it, whose thread's clock is read.
+    holder: usize,
+    tick: u32,
+    /// When this tick was first seen; 0 when the P had no holder.
+    since: u64,
+    switches: u64,
+    lease: u64,
+    lease_since: u64,
+    /// The CPU clock of the holder's thread at the beginning of the slice, and at the last look; and when that was.
+    first: u64,
+    cpu: u64,
+    read_at: u64,
+    /// It was asked to give way in this slice.
+    asked: bool,
+}
+
+/// Who waits beside the Ps' own queues.
+#[derive(Debug)]
+pub(crate) struct Need {
+    /// A P idles: whoever waits is served there, and no goroutine has to give way.
+    pub(crate) idle: bool,
+    /// Somebody waits in the queues that belong to no P.
+    pub(crate) missed: bool,
+    /// That many Ps are wanted at once.
+    pub(crate) urgent: usize,
+}
+
+impl Need {
+    /// One P less is wanted at once, if this one was `pressed`.
+    fn served(&mut self, pressed: bool) {
+        self.urgent = self.urgent.saturating_sub(usize::from(pressed));
+    }
+}
+
+/// Looks at one P; returns when to look again.
+pub(crate) fn look(
+    sched: &'static Scheduler,
+    p: &'static P,
+    seen: &mut Seen,
+    now: u64,
+    need: &mut Need,
+    lost: &mut LostThreads,
+) -> u64 {
+    // Acquire: pairs with Release in `M::set_p`.
+    // SAFETY: Ms are never freed.
+    let m = unsafe { p.m.load(Ordering::Acquire).as_ref() };
+    let Some(m) = m else {
+        *seen = Seen::default();
+        return NEVER;
+    };
+    // Acquire: pairs with B1 of blocking.rs.
+    let lease = p.lease.load(Ordering::Acquire);
+    if lease != seen.lease {
+        (seen.lease, seen.lease_since) = (lease, now);
+    }
+    if blocking::is_takeable(lease) {
+        return look_blocked(sched, p, seen, now, need.missed);
+    }
+    let before = *seen;
+    let cpu = sched.cpu_time(m);
+    seen.read(sched, p, m, cpu, now);
+    let due = p.timers.earliest();
+    let pressed = !need.idle && (need.urgent > 0 || due <= now);
+    let missed = !need.idle && (need.missed || p.has_work());
+    if !(pressed || missed || p.index >= sched.procs()) {
+        return due;
+    }
+    if pressed {
+        // The cheap way costs nobody anything.
+        p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request.
+    }
+    if seen.switches != before.switches {
+        // It comes by and looks. A pair that plays ping-pong shares a slice.
+        if now - seen.since >= sched.slice {
+            p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request.
+        }
+        need.served(pressed);
+        return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
+    }
+    let still = cpu.is_some() && seen.cpu == before.cpu && seen.holder == before.holder;
+    if still && now - before.read_at < STILL {
+        (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
+        return before.read_at + STILL;
+    }
+    if still {
+        // One that gets no CPU keeps its P, unless a timer is due: then somebody else may be luckier.
+        let idle = sched.is_asleep(m) || pressed && now - before.read_at >= ALERT / 2;
+        if idle && sched.monitor.may_retake(sched) && lost::retake(sched, m, p) {
+            need.served(pressed);
+            lost.add(m, seen.cpu, now);
+            lend(sched, p, pressed);
+        }
+        (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
+        return now + ALERT / 2;
+    }
+    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { now - seen.since };
+    let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
+    if used < limit {
+        // A timer that becomes due makes it urgent before the slice is over.
+        let over = now + limit - used;
+        return if pressed { over } else { due.min(over) };
+    }
+    p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request; the signal orders what matters.
+    let asked = std::mem::replace(&mut seen.asked, true);
+    if !(pressed || asked) {
+        return now + ALERT;
+    }
+    need.served(pressed);
+    if falls_asleep(sched, m, cpu) {
+        return now + STILL;
+    }
+    if sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
+        sched.stop(m);
+    }
+    now + ALERT
+}
+
+impl Seen {
+    /// Takes the readings of this look; another holder, or another slice, begins anew.
+    fn read(
+        &mut self,
+        sched: &'static Scheduler,
+        p: &P,
+        m: &'static M,
+        cpu: Option<u64>,
+        now: u64,
+    ) {
+        // Relaxed: compared only.
+        let tick = p.tick.load(Ordering::Relaxed);
+        let begins = tick != self.tick || self.since == 0 || self.holder != m.id;
+        (self.cpu, self.read_at, self.holder) = (cpu.unwrap_or(0), now, m.id);
+        self.switches = p.counters.switches.get();
+        if begins {
+            sched.reclaim_spare(m);
+            (self.tick, self.since, self.first, self.asked) = (tick, now, self.cpu, false);
+        }
+    }
+}
+
+/// Whether `m`, whose clock showed `cpu` a moment ago, has gone to sleep since: a signal would end its system call. A
+/// clock that stands still does not say so: the thread may have been put off its CPU, which this one runs on now.
+pub(crate) fn falls_asleep(sched: &Scheduler, m: &M, cpu: Option<u64>) -> bool {
+    cpu.is_some() && sched.cpu_time(m) == cpu && sched.is_asleep(m)
+}
+
+/// A P that was taken from a sleeper goes to the oldest of those that were stopped: it may hold what the sleeper waits
+/// for (`preempt.rs`, H6). Unless a timer is due: then to whoever runs that.
+fn lend(sched: &'static Scheduler, p: &'static P, pressed: bool) {
+    let oldest = if pressed { None } else { sched.tied.take(u64::MAX) };
+    // SAFETY: in the queue, so alive.
+    let thread = oldest.and_then(|g| unsafe { g.as_ref() }.tied().map(|thread| (g, thread)));
+    let Some((g, thread)) = thread else { return sched.pass_on(p, true) };
+    p.begin_slice();
+    p.counters.switches.bump();
+    sched.pass_to(p, g, thread, false);
+}
+
+/// A P whose holder is in a blocking section.
+fn look_blocked(
+    sched: &'static Scheduler,
+    p: &'static P,
+    seen: &Seen,
+    now: u64,
+    missed: bool,
+) -> u64 {
+    let blocked = now - seen.lease_since;
+    let wanted = missed || p.has_work() || p.timers.earliest() <= now;
+    if blocked < if wanted { BLOCKED_FOR } else { BLOCKED_AND_UNMISSED } {
+        return now + ALERT;
+    }
+    // AcqRel: counted before the P can be seen idle, for the deadlock detector.
+    sched.blocked.fetch_add(1, Ordering::AcqRel);
+    if !blocking::retake(p, seen.lease) {
+        sched.blocked.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+        return now + ALERT;
+    }
+    p.counters.handoffs.bump();
+    sched.pass_on(p, wanted);
+    now + ALERT
+}

@@ -1,0 +1,195 @@
+//! Threads whose P was taken while they slept in the kernel: what becomes of them.
+//!
+//! The protocol is in `retake.md`. Such a thread comes back in one of three ways. It enters the runtime: then it takes
+//! an idle P, or waits for one among those that were stopped. It computes on, which the monitor sees by its CPU clock:
+//! then it is given a P that idles, or when there is none it is stopped once it has used up its grace. Or it sleeps
+//! again, and nothing happens at all. In any case its goroutine stays on its thread: blocking is not a park.
+
+use std::cell::Cell;
+use std::ptr;
+
+use crate::blocking;
+use crate::clock::NEVER;
+use crate::hold::{Lost, Settled};
+use crate::look::falls_asleep;
+use crate::m::M;
+use crate::p::P;
+use crate::scheduler::Scheduler;
+use crate::sync::plain::Ordering;
+
+/// What a goroutine may compute without a P before it is stopped: twenty times what the way back from a system call
+/// into the runtime takes. Each thread may exceed GOMAXPROCS by that, and by how long the monitor does not look.
+const GRACE: u64 = 200_000;
+/// How soon the monitor looks at a thread after it has taken its P, or has seen it compute.
+const SOON: u64 = 100_000;
+/// How long it leaves one alone that goes on sleeping, at most: bounds how long it may compute unseen.
+const SELDOM: u64 = 5_000_000;
+/// Added to that for each thread in the list, so that looking at ten thousand costs what looking at a few does.
+const EACH: u64 = 20_000;
+
+/// What the monitor notes about one thread, in its M. The monitor's alone.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    next: Cell<Option<&'static M>>,
+    listed: Cell<bool>,
+    /// Its CPU clock when the P was taken.
+    first: Cell<u64>,
+    /// Its CPU clock at the last look.
+    cpu: Cell<u64>,
+    look_at: Cell<u64>,
+    pause: Cell<u64>,
+}
+
+/// By the thread itself, in a section just entered: makes sure that it has a P (E4). May block the thread, as being
+/// stopped does; holds no lock of the runtime.
+#[cold]
+pub(crate) fn settle(m: &'static M) {
+    if m.hold.settle() == Settled::Kept {
+        return;
+    }
+    let sched = m.sched;
+    // AcqRel: pairs with Acquire in `check_deadlock`; what made the goroutine runnable comes first.
+    let leave = || sched.blocked.fetch_sub(1, Ordering::AcqRel);
+    if !sched.is_stopping() && sched.take_idle_p(m) {
+        leave();
+    } else {
+        blocking::wait_for_p(m, leave);
+    }
+}
+
+/// R1 to R4: takes `p` from `m`, whose thread has been seen asleep. By the monitor, which owns the P if it says true.
+pub(crate) fn retake(sched: &'static Scheduler, m: &'static M, p: &'static P) -> bool {
+    let Some(preempt) = sched.config.preempt else { return false };
+    // AcqRel: counted before the P can be seen idle, for the deadlock detector.
+    sched.blocked.fetch_add(1, Ordering::AcqRel);
+    let taken = m.hold.retake(ptr::from_ref(p).cast_mut(), || {
+        preempt.barrier();
+    });
+    if !taken {
+        sched.blocked.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+        return false;
+    }
+    sched.reclaim_spare(m);
+    p.counters.retaken.bump();
+    // Release: nobody holds it.
+    p.m.store(ptr::null_mut(), Ordering::Release);
+    true
+}
+
+/// The threads that have lost their P, as the monitor keeps them: linked through their records, so that nothing is
+/// allocated.
+#[derive(Debug, Default)]
+pub(crate) struct LostThreads {
+    first: Option<&'static M>,
+    len: u64,
+}
+
+impl LostThreads {
+    /// None.
+    pub(crate) fn new() -> LostThreads {
+        LostThreads::default()
+    }
+
+    /// How many, at the last look.
+    pub(crate) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Adds one, from which a P was just taken when its clock showed `cpu`.
+    pub(crate) fn add(&mut self, m: &'static M, cpu: u64, now: u64) {
+        let record = &m.lost;
+        record.first.set(cpu);
+        record.cpu.set(cpu);
+        record.pause.set(SOON);
+        record.look_at.set(now + SOON);
+        if !record.listed.replace(true) {
+            record.next.set(self.first);
+            self.first = Some(m);
+            self.len += 1;
+        }
+    }
+
+    /// Looks at those whose time has come; returns when the next one's comes.
+    pub(crate) fn look(&mut self, sched: &'static Scheduler, now: u64) -> u64 {
+        let mut next_look = NEVER;
+        let mut kept: Option<&'static M> = None;
+        let mut at = self.first;
+        while let Some(m) = at {
+            at = m.lost.next.get();
+            if self.look_at(sched, m, now) {
+                next_look = next_look.min(m.lost.look_at.get());
+                kept = Some(m);
+                continue;
+            }
+            m.lost.listed.set(false);
+            self.len -= 1;
+            match kept {
+                None => self.first = at,
+                Some(before) => before.lost.next.set(at),
+            }
+        }
+        next_look
+    }
+
+    /// One of them; whether it stays.
+    fn look_at(&self, sched: &'static Scheduler, m: &'static M, now: u64) -> bool {
+        match m.hold.lost() {
+            Lost::NoMore => return false,
+            Lost::Halted => {
+                m.hold.set(ptr::null_mut());
+                sched.queue_stopped(m);
+                // AcqRel: as in `settle`: queued first.
+                sched.blocked.fetch_sub(1, Ordering::AcqRel);
+                return false;
+            }
+            Lost::Still => {}
+        }
+        let record = &m.lost;
+        if now < record.look_at.get() {
+            return true;
+        }
+        let Some(cpu) = sched.cpu_time(m) else { return true };
+        if record.cpu.replace(cpu) == cpu {
+            let most = SELDOM + EACH * self.len;
+            record.pause.set((2 * record.pause.get()).min(most));
+            record.look_at.set(now + record.pause.get());
+            return true;
+        }
+        record.pause.set(SOON);
+        record.look_at.set(now + SOON);
+        if sched.grant(m) {
+            return false;
+        }
+        if cpu.saturating_sub(record.first.get()) >= GRACE && !falls_asleep(sched, m, Some(cpu)) {
+            sched.signal(m);
+        }
+        true
+    }
+
+    /// The runtime stops: they never run again.
+    pub(crate) fn abandon(&self, sched: &'static Scheduler) {
+        let mut at = self.first;
+        while let Some(m) = at {
+            sched.signal(m);
+            at = m.lost.next.get();
+        }
+    }
+}
+
+impl Scheduler {
+    /// G: gives an idle P to `m`, which computes without one. By the monitor.
+    fn grant(&'static self, m: &'static M) -> bool {
+        let p = self.lists.lock().take_p(self);
+        let Some(p) = p else { return false };
+        p.begin_slice();
+        // Release: pairs with Acquire in the monitor and `stop`.
+        p.m.store(ptr::from_ref(m).cast_mut(), Ordering::Release);
+        if !m.hold.grant(ptr::from_ref(p).cast_mut()) {
+            self.pass_on(p, false);
+            return false;
+        }
+        // AcqRel: as in `settle`.
+        self.blocked.fetch_sub(1, Ordering::AcqRel);
+        true
+    }
+}
