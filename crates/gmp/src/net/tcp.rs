@@ -13,6 +13,7 @@ use super::dial;
 use super::resolve::each_address;
 use super::socket::Socket;
 use crate::context::Context;
+use crate::sys;
 
 /// A TCP connection.
 pub struct TcpStream(Socket<net::TcpStream>);
@@ -60,9 +61,7 @@ impl TcpStream {
         each_address(address, |address| {
             dial::not_over(context)?;
             let stream = TcpStream::begin(&address)?;
-            dial::until_over(context, stream, TcpStream::socket, |stream| {
-                stream.finish(None)
-            })
+            dial::until_over(context, stream, TcpStream::socket, |stream| stream.finish(None))
         })
     }
 
