@@ -13,6 +13,7 @@ use crate::m::M;
 use crate::p::P;
 use crate::park;
 use crate::sync::plain::Ordering;
+use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
 const TAKEABLE: u64 = 1;
@@ -40,6 +41,8 @@ fn enter() -> Option<Section> {
     let p = m.p()?;
     // SAFETY: the caller's own header.
     unsafe { g.as_ref() }.waits(WaitReason::Blocking);
+    // SAFETY: as above.
+    trace::note(m, TraceKind::Stop(WaitReason::Blocking), unsafe { g.as_ref() }.id());
     // Relaxed: only the holder of the P writes while B is not set, and that is this M.
     let lease = (p.lease.load(Ordering::Relaxed) | TAKEABLE).wrapping_add(TAKEABLE) | TAKEABLE;
     m.set_p(None);
@@ -72,7 +75,11 @@ impl Drop for Section {
         let section = critical();
         if let Some(g) = section.m().and_then(M::g) {
             // SAFETY: the caller's own header.
-            unsafe { g.as_ref() }.set_reason(WaitReason::None);
+            let header = unsafe { g.as_ref() };
+            header.set_reason(WaitReason::None);
+            if let Some(m) = section.m() {
+                trace::note(m, TraceKind::Start, header.id());
+            }
         }
     }
 }

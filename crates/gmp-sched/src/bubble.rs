@@ -38,7 +38,8 @@ pub(crate) struct Bubble {
     /// Those of them that are not durably blocked.
     active: AtomicUsize,
     root_ended: AtomicBool,
-    pub(crate) timers: Timers,
+    /// Kept apart: timers that were never cancelled may point to it when the bubble is gone.
+    timers: &'static Timers,
     /// The goroutine that waits until all others are durably blocked.
     idle_waiter: AtomicPtr<()>,
     /// What the caller waits for.
@@ -193,7 +194,7 @@ fn open() -> (u16, &'static Bubble) {
                 alive: AtomicUsize::new(0),
                 active: AtomicUsize::new(1),
                 root_ended: AtomicBool::new(false),
-                timers: Timers::new(),
+                timers: spare_timers(),
                 idle_waiter: AtomicPtr::new(ptr::null_mut()),
                 over: JoinWord::new(true),
                 outcome: AtomicU8::new(DONE),
@@ -206,8 +207,19 @@ fn open() -> (u16, &'static Bubble) {
     panic!("65,535 bubbles are deadlocked: too many")
 }
 
-/// The number may be used again. What remains of the bubble may still be pointed to by stopped timers: it is kept.
+/// Timers of bubbles that ended with none set.
+static SPARE: Mutex<Vec<&'static Timers>> = Mutex::new(Vec::new());
+
+fn spare_timers() -> &'static Timers {
+    let spare = SPARE.lock().unwrap_or_else(|e| e.into_inner()).pop();
+    spare.unwrap_or_else(|| Box::leak(Box::new(Timers::new())))
+}
+
+/// The number may be used again.
 fn close(number: u16) {
+    if let Some(bubble) = get(number).filter(|bubble| bubble.timers.earliest() == clock::NEVER) {
+        SPARE.lock().unwrap_or_else(|e| e.into_inner()).push(bubble.timers);
+    }
     // Release: as in `open`.
     BUBBLES[usize::from(number)].store(ptr::null_mut(), Ordering::Release);
 }
@@ -317,7 +329,7 @@ pub(crate) fn unblock(number: u16) {
 
 /// The timers that a goroutine of bubble `number` uses.
 pub(crate) fn timers_of(number: u16) -> Option<&'static Timers> {
-    get(number).map(|bubble| &bubble.timers)
+    get(number).map(|bubble| bubble.timers)
 }
 
 /// Whether `g` waits durably, as its state says.

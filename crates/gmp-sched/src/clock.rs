@@ -24,7 +24,7 @@ pub(crate) fn now() -> u64 {
     let now = from_instant(Instant::now());
     // Relaxed: a figure for people. Written once in a while only, so that the line stays shared.
     if now.wrapping_sub(COARSE.load(Ordering::Relaxed)) > COARSENESS {
-        COARSE.store(now, Ordering::Relaxed); // Relaxed: as above.
+        COARSE.store(now & !1, Ordering::Relaxed); // Relaxed: as above.
     }
     now
 }

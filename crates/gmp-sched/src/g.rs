@@ -27,6 +27,7 @@ use crate::m::M;
 use crate::queue::list::Linked;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64, Ordering, fence};
+use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
 /// A goroutine's number: unique in the process, never reused, 1 for the first main goroutine.
@@ -141,6 +142,9 @@ impl Saved {
         NonNull::new(self.0.load(Ordering::Acquire))
     }
 }
+
+/// In `since`: it is exact, and of the moment at which the goroutine became runnable. Coarse times are even.
+const STAMPED: u64 = 1;
 
 /// Guards the freeing of names against a dump that reads them.
 static NAMES: Lock<()> = Lock::new(());
@@ -272,6 +276,32 @@ impl G {
         self.since.store(clock::coarse(), Ordering::Relaxed); // Relaxed: for people, orders nothing.
         // Release: pairs with Acquire in `describe`, when a timer launches it so.
         self.reason.store(WaitReason::Yield as u8, Ordering::Release);
+    }
+
+    /// Notes, for one in many, when exactly it was made runnable: [`resumed`](G::resumed) tells how long that lasted.
+    #[cold]
+    pub(crate) fn stamp(&self) {
+        self.since.store(clock::now() | STAMPED, Ordering::Relaxed); // Relaxed: for figures only.
+    }
+
+    /// It runs now.
+    #[inline]
+    pub(crate) fn resumed(&self, m: &M) {
+        self.set_reason(WaitReason::None);
+        trace::note(m, TraceKind::Start, self.id());
+        // Relaxed: as above.
+        if self.since.load(Ordering::Relaxed) & STAMPED != 0 {
+            self.count_latency(m);
+        }
+    }
+
+    #[cold]
+    fn count_latency(&self, m: &M) {
+        let (now, since) = (clock::now(), self.since.load(Ordering::Relaxed)); // Relaxed: as above.
+        self.since.store(now & !STAMPED, Ordering::Relaxed); // Relaxed: as above.
+        if let Some(p) = m.p() {
+            p.latencies.record(now.saturating_sub(since));
+        }
     }
 
     /// Notes that it has begun to wait, why, and when.

@@ -123,6 +123,17 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
     all
 }
 
+/// Calls `visit` with the state of every goroutine of the running runtime.
+pub(crate) fn for_each_state(visit: &mut dyn FnMut(&'static str)) {
+    let Some(sched) = Scheduler::try_current() else { return };
+    slots::for_each(&mut |g| {
+        // SAFETY: a slot.
+        if let Some(seen) = unsafe { described(sched, g) } {
+            visit(seen.state.as_str());
+        }
+    });
+}
+
 /// Describes the goroutine in a slot, if it is one of this runtime.
 ///
 /// # Safety

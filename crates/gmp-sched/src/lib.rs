@@ -86,6 +86,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod timers;
+mod trace;
 mod wait;
 pub use blocking::blocking;
 pub use bubble::{BubbleDeadlock, bubble, bubble_now, current_bubble, wait_for_bubble};
@@ -99,19 +100,20 @@ pub use gmp_context::Frame;
 pub use inspect::{GoroutineInfo, Seen, goroutines, inspect};
 pub use join_future::JoinFuture;
 pub use lock::{Lock, LockGuard};
-pub use metrics::{Metrics, ProcMetrics};
+pub use metrics::{LATENCIES, Metrics, ProcMetrics};
 pub use os_thread::{OsThreadGuard, lock_os_thread};
 pub use park::{checkpoint, park, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{
     ForbidPark, Goexit, add_service_thread, forbid_park, goexit, gomaxprocs, metrics,
-    num_goroutine, proc_hint, remove_service_thread, run, running, set_gomaxprocs,
+    num_goroutine, proc_hint, remove_service_thread, run, running, set_gomaxprocs, try_metrics,
     try_num_goroutine,
 };
 pub use segment::{grow, maybe_grow};
 pub use stop::{Finishing, finishing};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
+pub use trace::{TraceEvent, TraceKind, drain_trace, set_tracing};
 pub use wait::{WaitReason, Waiter};
 
 /// Bytes of stack left below the caller: of its segment, else of its goroutine's stack or its thread's.

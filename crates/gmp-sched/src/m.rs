@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 
 use gmp_context::{Context, Stack};
 
@@ -16,6 +17,7 @@ use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, Ordering, compiler_fence};
+use crate::trace::{self, Ring};
 
 /// An OS thread of the runtime.
 #[repr(align(128))]
@@ -55,6 +57,8 @@ pub(crate) struct M {
     pub(crate) idle_link: Cell<*const M>,
     /// What the kernel calls its thread; 0 before it has begun.
     pub(crate) tid: AtomicI32,
+    /// Its trace events, once it has noted one.
+    trace: OnceLock<&'static Ring>,
     /// It waits on g0 for a thaw.
     frozen: AtomicBool,
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
@@ -97,6 +101,7 @@ impl M {
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
+            trace: OnceLock::new(),
             frozen: AtomicBool::new(false),
             waits_for_p: AtomicBool::new(false),
             locked: Cell::new(false),
@@ -145,6 +150,11 @@ impl M {
     /// Whether it is in a critical section, as another thread sees it.
     pub(crate) fn is_critical(&self) -> bool {
         self.hold.is_seen_critical()
+    }
+
+    /// Where it notes trace events. Not in the signal handler.
+    pub(crate) fn trace_ring(&self) -> &'static Ring {
+        self.trace.get_or_init(trace::new_ring)
     }
 
     /// Whether it waits on g0 for a thaw.

@@ -1,5 +1,8 @@
 //! Counters: one set per P, written by its owner without read-modify-write, summed when somebody asks.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use crate::critical::critical;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicU64, Ordering};
@@ -112,6 +115,56 @@ pub struct Metrics {
     pub stack_bytes_reserved: usize,
     /// Stacks in use.
     pub stacks: usize,
+    /// Ps that idle.
+    pub idle_procs: usize,
+    /// Ms that look for work.
+    pub searching: usize,
+    /// Ms that sleep, the one that watches descriptors and timers included.
+    pub idle_threads: usize,
+    /// Goroutines in the queue that all Ps share.
+    pub global_queue: usize,
+    /// Goroutines in the queue of each P.
+    pub queues: Vec<usize>,
+    /// Slices begun on each P.
+    pub ticks: Vec<u32>,
+    /// How many goroutines are in which state, in Go's words, the most frequent first.
+    pub states: Vec<(&'static str, usize)>,
+    /// How long goroutines were runnable before they ran: entry `i` counts those between 2^(i-1) and 2^i nanoseconds.
+    /// One in 64 is timed, those that a goroutine or timer made ready.
+    pub latencies: Vec<u64>,
+}
+
+impl Metrics {
+    /// The latency that this share of the timed goroutines stayed below, from above, by a factor of two; zero if none
+    /// was timed.
+    pub fn latency(&self, share: f64) -> Duration {
+        let all: u64 = self.latencies.iter().sum();
+        let mut seen = 0;
+        let at = self.latencies.iter().position(|n| {
+            seen += n;
+            all > 0 && seen as f64 >= share * all as f64
+        });
+        at.map_or(Duration::ZERO, |i| Duration::from_nanos(1 << i))
+    }
+}
+
+/// Buckets of the histogram of latencies: up to 2^39 ns, nine minutes.
+pub const LATENCIES: usize = 40;
+
+/// How long goroutines waited in queues, by powers of two.
+#[derive(Debug)]
+pub(crate) struct Latencies([Counter; LATENCIES]);
+
+impl Latencies {
+    pub(crate) fn new() -> Latencies {
+        Latencies(std::array::from_fn(|_| Counter::default()))
+    }
+
+    /// Counts one that waited for so many nanoseconds. Owner of the P only.
+    pub(crate) fn record(&self, nanos: u64) {
+        let bucket = (u64::BITS - nanos.leading_zeros()) as usize;
+        self.0[bucket.min(LATENCIES - 1)].bump();
+    }
 }
 
 impl Scheduler {
@@ -128,6 +181,13 @@ impl Scheduler {
         sum
     }
 
+    fn latencies(&'static self) -> Vec<u64> {
+        let of = |bucket: usize| {
+            (0..self.created()).map(|i| self.proc(i).latencies.0[bucket].get()).sum()
+        };
+        (0..LATENCIES).map(of).collect()
+    }
+
     /// All figures. Allocates.
     pub(crate) fn metrics(&'static self) -> Metrics {
         let section = critical();
@@ -141,6 +201,23 @@ impl Scheduler {
             wakeups: self.wakeups.get(),
             stack_bytes_reserved: stacks.bytes,
             stacks: stacks.live,
+            idle_procs: self.idle.counts().idle(),
+            searching: self.idle.counts().searching(),
+            idle_threads: self.lists.lock().idle_ms(),
+            global_queue: self.global.len(),
+            queues: (0..self.procs()).map(|i| self.proc(i).queued()).collect(),
+            ticks: (0..self.procs()).map(|i| self.proc(i).ticks()).collect(),
+            states: states(),
+            latencies: self.latencies(),
         }
     }
+}
+
+/// Goroutines by state.
+fn states() -> Vec<(&'static str, usize)> {
+    let mut count: BTreeMap<&'static str, usize> = BTreeMap::new();
+    crate::inspect::for_each_state(&mut |state| *count.entry(state).or_default() += 1);
+    let mut states: Vec<_> = count.into_iter().collect();
+    states.sort_by_key(|&(_, n)| std::cmp::Reverse(n));
+    states
 }

@@ -20,7 +20,7 @@ use gmp_context::Stack;
 
 use crate::g::G;
 use crate::m::M;
-use crate::metrics::PCounters;
+use crate::metrics::{Latencies, PCounters};
 use crate::queue::list::List;
 use crate::queue::local::{Ring, Tagged};
 use crate::slots::Cache;
@@ -66,6 +66,7 @@ pub(crate) struct P {
     pub(crate) slots: Cache,
     pub(crate) ids: Cell<(u64, u64)>,
     pub(crate) counters: PCounters,
+    pub(crate) latencies: Latencies,
 }
 
 // SAFETY: cells belong to the M that holds the P (module doc); everything else is atomic or locked.
@@ -92,7 +93,19 @@ impl P {
             slots: Cache::new(),
             ids: Cell::new((0, 0)),
             counters: PCounters::default(),
+            latencies: Latencies::new(),
         }
+    }
+
+    /// Goroutines that wait to run here. Any thread.
+    pub(crate) fn queued(&self) -> usize {
+        // Relaxed: a figure.
+        self.ring.len() as usize + usize::from(!self.next.load(Ordering::Relaxed).is_null())
+    }
+
+    /// Slices begun.
+    pub(crate) fn ticks(&self) -> u32 {
+        self.tick.load(Ordering::Relaxed) // Relaxed: a figure.
     }
 
     /// Begins a new slice. Owner only.

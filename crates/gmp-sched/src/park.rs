@@ -29,6 +29,7 @@ use crate::m::M;
 use crate::run;
 use crate::sync::plain::Ordering;
 use crate::timers::Fire;
+use crate::trace::{self, TraceKind};
 use crate::wait::{Kind, WaitReason, Waiter};
 
 /// Parks `waiter`, which is the caller, until [`Waiter::ready`] is called for it; a plain thread blocks.
@@ -205,6 +206,7 @@ unsafe fn leave_for_another<C: FnOnce()>(
     }
     let locked = header.locks.get() != 0;
     header.waits(reason);
+    trace::note(m, TraceKind::Stop(reason), header.id());
     if let Some(p) = m.p() {
         p.counters.parks.bump();
     }
@@ -212,7 +214,7 @@ unsafe fn leave_for_another<C: FnOnce()>(
     // SAFETY: `leave` stays on this stack until the commit has copied it; the section is open.
     let m =
         unsafe { run::switch_away(m, locked, commit_on_successor::<C>, (&raw mut leave).cast()) };
-    header.set_reason(WaitReason::None);
+    header.resumed(m);
     m.leave_critical();
 }
 
@@ -226,6 +228,9 @@ pub(crate) unsafe fn ready(g: NonNull<G>) {
     // SAFETY: parked, so alive.
     let header = unsafe { g.as_ref() };
     header.readied();
+    if let Some(m) = section.m() {
+        trace::note(m, TraceKind::Ready, header.id());
+    }
     let sched = header.sched;
     match section.m() {
         Some(m) if ptr::eq(m.sched, sched) && m.p().is_some() => ready_here(m, g),
@@ -233,9 +238,16 @@ pub(crate) unsafe fn ready(g: NonNull<G>) {
     }
 }
 
+/// One in so many goroutines made ready is timed: reading the clock twice costs as much as readying.
+const TIMED: u32 = 64;
+
 /// Makes `g` runnable on the P of the calling M.
 fn ready_here(m: &'static M, g: NonNull<G>) {
     let Some(p) = m.p() else { return m.sched.inject(g) };
+    if p.dispatches.get() % TIMED == 0 {
+        // SAFETY: not runnable yet, so alive.
+        unsafe { g.as_ref() }.stamp();
+    }
     if m.g().is_none() {
         // From g0: what a poll or a timer made ready goes behind what waits already.
         m.sched.push_local(p, g);

@@ -23,6 +23,7 @@ use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sleep;
 use crate::sync::plain::Ordering;
+use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
 /// H3, on the target thread: decides whether it stops now, and hands over its P. Async-signal-safe. True means
@@ -87,6 +88,11 @@ fn hand_over(m: &'static M) -> bool {
 
 /// H4.
 pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M) {
+    if let Some(g) = stopped.g() {
+        // By the M that took over: the stopped one is in its signal handler.
+        // SAFETY: its thread waits, so it is alive.
+        trace::note(m, TraceKind::Stop(WaitReason::Preempted), unsafe { g.as_ref() }.id());
+    }
     if m.sched.may_clear_preempt() {
         p.end_slice();
     }
@@ -137,6 +143,8 @@ impl Scheduler {
             return self.queue_tied(g, unsafe { g.as_ref() }, thread);
         };
         p.counters.switches.bump();
+        // SAFETY: taken out of a queue by this M.
+        trace::note(m, TraceKind::Start, unsafe { g.as_ref() }.id());
         m.set_p(None);
         // This M idles next.
         self.pass_to(p, g, thread, true);

@@ -15,7 +15,6 @@ use crate::m::M;
 use crate::p::P;
 use crate::sync::plain::Ordering;
 use crate::task;
-use crate::wait::WaitReason;
 
 /// Every so many dispatches a P looks beyond its own ring: global queue, timers, descriptors. Go's figure:
 /// prime, so that it does not beat against patterns in the program.
@@ -158,11 +157,11 @@ unsafe extern "C" fn goroutine_main(
     let mut m = unsafe { from_word(word) };
     loop {
         let Some(g) = m.g() else { crate::fatal::abort("a stack was entered without a goroutine") };
-        m.leave_critical();
         // SAFETY: alive: it has not run.
         let header = unsafe { g.as_ref() };
-        header.set_reason(WaitReason::None);
+        header.resumed(m);
         let run = header.vtable.run;
+        m.leave_critical();
         // SAFETY: unstarted, and this is its stack. Never unwinds.
         unsafe { run(g) };
         // SAFETY: it has run to its end, here.

@@ -325,3 +325,8 @@ fn change_forbidden(by: i16) {
         count.set(count.get().saturating_add_signed(by));
     }
 }
+
+/// Figures of the running runtime; none without one. Allocates.
+pub fn try_metrics() -> Option<Metrics> {
+    Scheduler::try_current().map(Scheduler::metrics)
+}

@@ -33,6 +33,7 @@ use crate::spawner::Spawner;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::sys;
 use crate::timers::Timers;
+use crate::trace::{self, TraceKind};
 use crate::wait::{Kind, WaitReason, Waiter};
 
 /// Smallest reserve: below it a panic's message does not fit.
@@ -292,8 +293,12 @@ impl Scheduler {
     /// Puts a new goroutine where it runs next, and wakes somebody for it: it is work for two.
     pub(crate) fn launch(&'static self, g: NonNull<G>) {
         // SAFETY: not launched yet, so the caller's.
-        unsafe { g.as_ref() }.launched();
+        let header = unsafe { g.as_ref() };
+        header.launched();
         let section = critical();
+        if let Some(m) = section.m() {
+            trace::note(m, TraceKind::Spawn, header.id());
+        }
         match section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) {
             Some(p) => {
                 p.counters.spawned.bump();

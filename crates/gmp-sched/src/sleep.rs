@@ -78,6 +78,15 @@ impl Lists {
         false
     }
 
+    /// How many Ms sleep.
+    pub(crate) fn idle_ms(&self) -> usize {
+        // SAFETY: Ms are never freed.
+        let first = unsafe { self.ms.as_ref() };
+        // SAFETY: as above; the links are guarded by the lock around this.
+        let all = std::iter::successors(first, |m| unsafe { m.idle_link.get().as_ref() });
+        all.count() + usize::from(self.watcher.is_some())
+    }
+
     /// Whether any M idles.
     pub(crate) fn has_m(&self) -> bool {
         !self.ms.is_null()

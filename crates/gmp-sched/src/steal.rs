@@ -14,6 +14,7 @@ use crate::m::M;
 use crate::p::P;
 use crate::queue::local::Batch;
 use crate::sync::plain::Ordering;
+use crate::trace::{self, TraceKind};
 
 /// Pauses during which a victim must not have dispatched: about 10 µs, a hundred times a spawn and a join. While a thief
 /// waits here it counts as searching, so nobody is woken in vain meanwhile; much less, and a loop that spawns one
@@ -65,7 +66,13 @@ fn take_half(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull
     }
     p.counters.steals.bump();
     p.counters.stolen.add(n);
-    first
+    first.inspect(|&g| note_stolen(m, g))
+}
+
+/// For a trace.
+fn note_stolen(m: &M, g: NonNull<G>) {
+    // SAFETY: just taken out of a queue.
+    trace::note(m, TraceKind::Steal, unsafe { g.as_ref() }.id());
 }
 
 /// What `victim` is about to run, if that has been waiting for a goroutine that computes.
@@ -79,6 +86,7 @@ fn take_stranded(m: &'static M, p: &'static P, victim: &'static P) -> Option<Non
     let Some(g) = victim.take_next() else { return take_half(m, p, victim) };
     p.counters.steals.bump();
     p.counters.stolen.bump();
+    note_stolen(m, g);
     Some(g)
 }
 

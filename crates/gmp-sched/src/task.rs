@@ -32,6 +32,7 @@ use crate::m::M;
 use crate::park;
 use crate::scheduler::Scheduler;
 use crate::slots;
+use crate::trace::{self, TraceKind};
 use crate::wait::{WaitReason, Waiter};
 
 /// The content of a slot. The header comes first, so a pointer to the task is a pointer to its G.
@@ -268,6 +269,7 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
         };
         // In each turn: it may have been stopped in between, and was seen again.
         header.dead();
+        trace::note(m, TraceKind::End, header.id());
         match header.join.finish() {
             Finish::Left => break (m, stack),
             Finish::Ready(waiter) => {

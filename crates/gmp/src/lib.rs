@@ -64,6 +64,7 @@ pub mod runtime;
 pub mod sync;
 pub mod testing;
 pub mod time;
+pub mod trace;
 
 mod dump;
 mod env;

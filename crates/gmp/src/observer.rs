@@ -2,7 +2,7 @@
 //!
 //! It prints the dump that SIGQUIT asks for, and the report of a deadlock. It holds no processor and takes no part in
 //! scheduling, so it works while every goroutine is stuck. Started with the first runtime, it sleeps in the kernel for
-//! good unless somebody asked for something periodic.
+//! good unless `GMP_SCHEDTRACE` asks for a line every so often.
 
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::dump::{collect, print};
 
@@ -17,13 +18,17 @@ use crate::dump::{collect, print};
 static DOORBELL: AtomicI32 = AtomicI32::new(-1);
 
 /// Starts the observer, once. Does without it if the system refuses: it only watches.
-pub(crate) fn start() {
+///
+/// `schedtrace` is how often it prints a line about the scheduler.
+pub(crate) fn start(schedtrace: Option<Duration>) {
     static STARTED: OnceLock<Option<UnixStream>> = OnceLock::new();
     STARTED.get_or_init(|| {
         let (ours, theirs) = UnixStream::pair().ok()?;
         ours.set_nonblocking(true).ok()?;
         gmp_sched::add_service_thread();
-        let started = thread::Builder::new().name("gmp-observer".into()).spawn(|| watch(theirs));
+        let started = thread::Builder::new()
+            .name("gmp-observer".into())
+            .spawn(move || watch(theirs, schedtrace));
         if started.is_err() {
             gmp_sched::remove_service_thread();
             return None;
@@ -36,16 +41,42 @@ pub(crate) fn start() {
 }
 
 /// The observer's thread.
-fn watch(mut bell: UnixStream) {
+fn watch(mut bell: UnixStream, schedtrace: Option<Duration>) {
+    let begun = Instant::now();
     let mut byte = [0];
+    if bell.set_read_timeout(schedtrace).is_err() {
+        return;
+    }
     loop {
         match bell.read(&mut byte) {
             Ok(1..) => quit(),
             Ok(0) => return,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => trace_scheduler(begun),
             Err(_) => return,
         }
     }
+}
+
+/// One line in the format of Go's `GODEBUG=schedtrace`.
+fn trace_scheduler(begun: Instant) {
+    let Some(m) = gmp_sched::try_metrics() else { return };
+    let list = |items: &mut dyn Iterator<Item = u64>| {
+        items.fold(String::new(), |text, n| format!("{text}{n} "))
+    };
+    let queues = list(&mut m.queues.iter().map(|&n| n as u64));
+    let ticks = list(&mut m.ticks.iter().map(|&n| n.into()));
+    let line = format!(
+        "SCHED {}ms: gomaxprocs={} idleprocs={} threads={} spinningthreads={} needspinning=0 idlethreads={} runqueue={} [ {queues}] schedticks=[ {ticks}]\n",
+        begun.elapsed().as_millis(),
+        m.queues.len(),
+        m.idle_procs,
+        m.threads,
+        m.searching,
+        m.idle_threads,
+        m.global_queue,
+    );
+    write(&line);
 }
 
 /// Takes over SIGQUIT, unless the program has: its default is to die silently.
@@ -100,17 +131,21 @@ pub(crate) fn deadlock(what: &'static str) {
     }
 }
 
-fn write_and_exit(text: &str) {
+/// Writes to standard error past std's lock, which a goroutine may hold for ever.
+fn write(text: &str) {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
-        // Past std's lock on stderr, which a goroutine may hold for ever.
         // SAFETY: the slice is valid for its length.
         let n = unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) };
         match usize::try_from(n) {
             Ok(n @ 1..) => rest = &rest[n.min(rest.len())..],
-            _ => break,
+            _ => return,
         }
     }
+}
+
+fn write_and_exit(text: &str) {
+    write(text);
     // SAFETY: ends the process at once, without exit handlers, which may wait for what never comes.
     unsafe { libc::_exit(2) }
 }

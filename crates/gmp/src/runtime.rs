@@ -67,12 +67,20 @@ impl Builder {
     ///
     /// As [`run`].
     pub unsafe fn run<T>(self, f: impl FnOnce() -> T + Send) -> T {
-        let config = match self.config() {
-            Ok(config) => config,
+        let wants = "wants a number of milliseconds";
+        let schedtrace = env::read("GMP_SCHEDTRACE", env::count, wants);
+        let (config, schedtrace) = match self.config().and_then(|c| Ok((c, schedtrace?))) {
+            Ok(parsed) => parsed,
+            Err(e) => panic!("{e}"),
+        };
+        let schedtrace = schedtrace.map(|ms| Duration::from_millis(ms as u64));
+        // Ends when this returns or panics.
+        let _trace = match crate::trace::from_environment() {
+            Ok(trace) => trace,
             Err(e) => panic!("{e}"),
         };
         panics::install();
-        observer::start();
+        observer::start(schedtrace);
         // Now, where it may allocate: the scheduler polls in critical sections.
         if let Err(e) = crate::net::poll::netpoll() {
             panic!("cannot open the poller of descriptors: {e}");

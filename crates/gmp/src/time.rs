@@ -26,9 +26,10 @@ use crate::sync::Mutex;
 /// What stands for "never": far beyond any process, and far from overflowing an `Instant`.
 const FOREVER: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 
-/// The time. Neither parks nor blocks.
+/// The time: the monotonic clock's, or inside a [bubble](crate::testing::bubble) that of the bubble. Neither parks nor
+/// blocks.
 pub fn now() -> Instant {
-    Instant::now()
+    gmp_sched::bubble_now().unwrap_or_else(Instant::now)
 }
 
 /// The moment `d` from now.

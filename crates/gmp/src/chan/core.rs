@@ -90,6 +90,8 @@ pub(crate) struct Core {
     hint: AtomicUsize,
     pub(crate) cap: usize,
     pub(crate) ops: &'static Ops,
+    /// The bubble that it was made in; 0 for none. Only goroutines of that bubble may use it.
+    bubble: u16,
     lock: Lock<State>,
 }
 
@@ -121,22 +123,61 @@ pub(crate) enum Wake {
 }
 
 impl Core {
-    pub(crate) const fn new(cap: usize, ops: &'static Ops) -> Core {
+    pub(crate) fn new(cap: usize, ops: &'static Ops) -> Core {
         let (receivers, senders) = (Queue::new(), Queue::new());
         let state = State { closed: false, len: 0, returned: 0, reserved: 0, receivers, senders };
-        Core { hint: AtomicUsize::new(0), cap, ops, lock: Lock::new(state) }
+        let bubble = gmp_sched::current_bubble();
+        Core { hint: AtomicUsize::new(0), cap, ops, bubble, lock: Lock::new(state) }
     }
 
     /// Opens a critical section (see [`Lock::lock`]).
+    ///
+    /// # Panics
+    ///
+    /// When the channel belongs to a bubble and the caller does not.
     #[inline]
+    #[track_caller]
     pub(crate) fn lock(&self) -> LockGuard<'_, State> {
+        self.check();
         self.lock.lock()
+    }
+
+    /// As [`lock`](Core::lock), for what happens to a channel when nobody uses it any more, wherever that is.
+    #[inline]
+    pub(crate) fn lock_at_end(&self) -> LockGuard<'_, State> {
+        self.lock.lock()
+    }
+
+    /// Refuses goroutines from outside the bubble.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn check(&self) {
+        if self.bubble != 0 {
+            self.check_bubble();
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn check_bubble(&self) {
+        let here = gmp_sched::current_bubble();
+        assert!(
+            here == self.bubble || std::thread::panicking(),
+            "a channel or timer of bubble {} was used outside it (in bubble {here})",
+            self.bubble
+        );
+    }
+
+    /// The reason of a wait at this channel: durable when it is in the bubble of the waiter, as it must be.
+    pub(crate) fn reason(&self, reason: WaitReason) -> WaitReason {
+        if self.bubble == 0 { reason } else { reason.durable() }
     }
 
     /// As [`lock`](Core::lock), for one plain operation: with a buffer, throughput counts; without, the other
     /// side waits for this very value.
     #[inline]
     pub(crate) fn lock_plain(&self) -> LockGuard<'_, State> {
+        self.check();
         if self.cap == 0 { self.lock.lock() } else { self.lock.lock_in_turns() }
     }
 
@@ -270,6 +311,7 @@ impl Core {
         reason: WaitReason,
         deadline: Option<Instant>,
     ) -> Option<Outcome> {
+        let reason = self.reason(reason);
         let Some(deadline) = deadline else {
             let node = Node::parked(waiter, slot);
             // SAFETY: the node stays here until it was popped, which is what ends the wait.
@@ -295,7 +337,7 @@ impl Core {
 
     /// Takes `node` out of its queue, if nobody has: afterwards nobody refers to it (N4).
     pub(crate) fn withdraw(&self, node: &Node, side: Side) {
-        let mut st = self.lock();
+        let mut st = self.lock_at_end();
         if node.is_linked() {
             // SAFETY: linked, and only ever in this queue.
             unsafe { st.queue(side).unlink(node) };
@@ -306,7 +348,7 @@ impl Core {
     /// Closes the channel and wakes everybody who waits. True if this call did it.
     pub(crate) fn close(&self) -> bool {
         {
-            let mut st = self.lock();
+            let mut st = self.lock_at_end();
             if st.closed {
                 return false;
             }
@@ -322,7 +364,7 @@ impl Core {
         loop {
             let mut batch = [const { None }; BATCH];
             let mut taken = 0;
-            let mut st = self.lock();
+            let mut st = self.lock_at_end();
             while taken < BATCH {
                 let Some(node) = st.receivers.pop().or_else(|| st.senders.pop()) else { break };
                 batch[taken] = Some(Wake::take(node, outcome));

@@ -421,7 +421,7 @@ impl<T> Chan<T> {
     fn discard_until_panic(&self) {
         loop {
             let mut slot = MaybeUninit::<T>::uninit();
-            let mut st = self.core.lock();
+            let mut st = self.core.lock_at_end();
             // SAFETY: locked; a place for a `T`.
             let got = unsafe { self.recv_locked(&mut st, slot.as_mut_ptr()) };
             self.core.publish(&st);

@@ -98,6 +98,7 @@ impl<'s, 'a> Gather<'s, 'a> {
         loop {
             // Before locking: a thread's first wait may allocate.
             let waiter = Waiter::current();
+            self.cases.iter().filter_map(|case| case.core).for_each(Core::check);
             let section = self.lock();
             if let Some(index) = self.look(biased) {
                 if let Some(status) = self.fire(section, index) {
@@ -199,7 +200,12 @@ impl<'s, 'a> Gather<'s, 'a> {
             unsafe { st.queue(case.side).push(node) };
             core.publish(st);
         }
-        let reason = WaitReason::Select;
+        // Durable if every case is: a case without a channel is never ready.
+        let inside = |case: &Case<'_>| {
+            case.core.is_none_or(|core| core.reason(WaitReason::Select) != WaitReason::Select)
+        };
+        let durable = gmp_sched::current_bubble() != 0 && self.cases.iter().all(inside);
+        let reason = if durable { WaitReason::Select.durable() } else { WaitReason::Select };
         let (lanes, channels) = (self.lanes.as_ptr(), self.channels);
         let commit = move || {
             for at in 0..channels {

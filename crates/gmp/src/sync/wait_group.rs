@@ -35,13 +35,16 @@ pub struct WaitGroup {
 
 #[derive(Debug)]
 struct Shared {
+    /// Whether it was made in a bubble: then waiting for it is durable there.
+    bubble: u16,
     state: AtomicUsize,
     waiters: Lock<WaitList>,
 }
 
 impl Default for Shared {
     fn default() -> Shared {
-        Shared { state: AtomicUsize::new(0), waiters: Lock::new(WaitList::new()) }
+        let bubble = gmp_sched::current_bubble();
+        Shared { bubble, state: AtomicUsize::new(0), waiters: Lock::new(WaitList::new()) }
     }
 }
 
@@ -123,7 +126,7 @@ impl WaitGroup {
     /// The count seemed to be 1 and somebody waits: looks again under the lock.
     #[cold]
     fn done_last(&self) {
-        let Shared { state, waiters } = &*self.shared;
+        let Shared { state, waiters, .. } = &*self.shared;
         let mut woken = PoppedList::new();
         let negative = {
             let mut queue = waiters.lock();
@@ -152,7 +155,9 @@ impl WaitGroup {
 
     #[cold]
     fn wait_slow(&self) {
-        let Shared { state, waiters } = &*self.shared;
+        let Shared { state, waiters, bubble } = &*self.shared;
+        let durable = *bubble != 0 && *bubble == gmp_sched::current_bubble();
+        let reason = if durable { WaitReason::WaitGroup.durable() } else { WaitReason::WaitGroup };
         let node = WaitNode::new(0);
         let queue = waiters.lock();
         // Acquire: as in `wait`.
@@ -168,7 +173,7 @@ impl WaitGroup {
                 Err(now) => s = now,
             }
         }
-        node.wait(queue, |list| list, End::Back, WaitReason::WaitGroup, || ());
+        node.wait(queue, |list| list, End::Back, reason, || ());
     }
 }
 
