@@ -64,6 +64,7 @@ mod lost;
 mod m;
 mod metrics;
 mod monitor;
+mod next;
 mod os_thread;
 mod p;
 mod park;
