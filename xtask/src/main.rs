@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program of the terminal")]
 
+mod asm;
 mod bench;
 mod cargo;
 mod ci;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use gate::Gate;
 
 /// The gates that can be run by name, with what they take.
-const GATES: [(&str, &str, Gate); 10] = [
+const GATES: [(&str, &str, Gate); 11] = [
     ("fmt", "[--fix]  rustfmt over every file", fmt::run),
     ("tidy", "the rules of the repository", tidy::run),
     ("clippy", "warnings denied, all targets", clippy::run),
@@ -39,7 +40,8 @@ const GATES: [(&str, &str, Gate); 10] = [
     ("loom", "[CRATE..] [--only NAME]  models and their mutants", loom::run),
     ("package", "what each crate would publish", package::run),
     ("msrv", "the oldest promised compiler", msrv::run),
-    ("san", "[CRATE..]  unit tests under the address sanitizer", san::run),
+    ("san", "[CRATE..]  tests under the address sanitizer, gmp-context's under valgrind", san::run),
+    ("asm", "[--bless]  the machine code of the switch, compared with what is kept", asm::run),
 ];
 
 /// Reports by itself.

@@ -73,5 +73,100 @@ fn create(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, resume, create);
+/// A ring of executions, each of which switches to the next: no owner in between.
+struct Ring {
+    contexts: Vec<Option<gmp_context::Context>>,
+    hops: u64,
+    main: Option<gmp_context::Context>,
+}
+
+unsafe extern "C" fn keep(leaving: gmp_context::Context, slot: *mut ()) {
+    // SAFETY: every switch below passes the address of such a slot, which outlives it.
+    unsafe { slot.cast::<Option<gmp_context::Context>>().write(Some(leaving)) };
+}
+
+/// Its word is the ring; its number is the slot that is empty when it starts.
+unsafe extern "C" fn member(
+    leaving: gmp_context::Context,
+    commit: gmp_context::Commit,
+    arg: *mut (),
+    word: *mut (),
+) -> ! {
+    // SAFETY: the contract of an entry.
+    unsafe { commit(leaving, arg) };
+    // SAFETY: the ring outlives all members, and only who runs touches it.
+    let ring = unsafe { &mut *word.cast::<Ring>() };
+    let me = ring.contexts.iter().position(Option::is_none).expect("one is being started");
+    let mine = (&raw mut ring.contexts[me]).cast();
+    let back = ring.main.take().expect("the main side is suspended");
+    // SAFETY: suspended, taken, so used once; `keep` suits the slot.
+    unsafe { gmp_context::switch(back, keep, mine, word) };
+    let next = if me + 1 == ring.contexts.len() { 0 } else { me + 1 };
+    // Far enough ahead that its lines arrive in time, and its page's translation.
+    let after = (me + 8) % ring.contexts.len();
+    loop {
+        if ring.hops == 0 {
+            let back = ring.main.take().expect("the main side is suspended");
+            // SAFETY: as above.
+            unsafe { gmp_context::switch(back, keep, mine, word) };
+        }
+        ring.hops -= 1;
+        if let Some(after) = ring.contexts[after] {
+            gmp_context::prefetch(after.as_ptr());
+            gmp_context::prefetch(after.as_ptr().wrapping_add(64));
+        }
+        let target = ring.contexts[next].take().expect("the next one is suspended");
+        // SAFETY: as above.
+        unsafe { gmp_context::switch(target, keep, mine, word) };
+    }
+}
+
+impl Ring {
+    fn new(members: usize) -> Box<Ring> {
+        static POOL: gmp_context::StackPool = gmp_context::StackPool::new();
+        let contexts = Vec::with_capacity(members);
+        let mut ring = Box::new(Ring { contexts, hops: 0, main: None });
+        for _ in 0..members {
+            POOL.reserve(64 << 10, 1).expect("address space");
+            let stack = POOL.take(64 << 10);
+            // SAFETY: a fresh stack, which is leaked with what stands on it.
+            let fresh = unsafe { gmp_context::prepare(stack.top(), member) };
+            std::mem::forget(stack);
+            ring.contexts.push(None);
+            ring.enter(fresh);
+        }
+        ring
+    }
+
+    fn enter(&mut self, target: gmp_context::Context) {
+        let (main, word) = (&raw mut self.main, &raw mut *self);
+        // SAFETY: suspended and used once; whoever comes back takes `main`.
+        unsafe { gmp_context::switch(target, keep, main.cast(), word.cast()) };
+    }
+
+    /// So many switches from member to member.
+    fn run(&mut self, hops: u64) {
+        self.hops = hops;
+        let first = self.contexts[0].take().expect("the first one is suspended");
+        self.enter(first);
+    }
+}
+
+/// One hop in a ring of executions, beside the round trip above: what a scheduler pays to go from one to the next.
+fn chain(c: &mut Criterion) {
+    let mut group = c.benchmark_group("symmetric switch, ring");
+    for members in [2, 1000] {
+        let mut ring = Ring::new(members);
+        group.bench_function(members.to_string(), |b| {
+            b.iter_custom(|hops| {
+                let start = std::time::Instant::now();
+                ring.run(hops);
+                start.elapsed()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, resume, chain, create);
 criterion_main!(benches);

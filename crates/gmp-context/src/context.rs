@@ -18,7 +18,7 @@
 
 use core::ptr::NonNull;
 
-use crate::arch;
+use crate::{arch, tools};
 
 /// A suspended execution: the stack pointer under which everything it needs has been saved.
 ///
@@ -108,8 +108,10 @@ pub type Entry =
 /// - Nothing suspended is forgotten while somebody still relies on its destructors (borrowed data on its stack).
 #[inline(always)]
 pub unsafe fn switch(target: Context, commit: Commit, arg: *mut (), word: *mut ()) -> *mut () {
+    let departure = tools::leave(target, false);
     // SAFETY: `target` is suspended and used once; both stacks stay — the caller's promise.
     let arrival = unsafe { arch::switch(target, commit, arg, word) };
+    tools::arrive(&departure);
     // SAFETY: the commit of whoever resumed us, with what it asked for; it is saved by now.
     unsafe { (arrival.commit)(arrival.leaving, arrival.arg) };
     arrival.word
@@ -117,14 +119,16 @@ pub unsafe fn switch(target: Context, commit: Commit, arg: *mut (), word: *mut (
 
 /// Prepares the stack whose top is `top` so that the first [`switch`] to the result enters `entry`.
 ///
-/// Unwinders and frame pointer walkers end there: the caller of `entry` is marked as the outermost frame. Uses the two
-/// words below `top` and touches nothing else.
+/// Unwinders and frame pointer walkers end there: the caller of `entry` is marked as the outermost frame. Uses the
+/// few words below `top` and touches nothing else.
 ///
 /// # Safety
 /// `top` is 16-aligned, and the memory below it is writable, unused, large enough for `entry` and all it calls, and stays
 /// so until that execution has ended.
 pub unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
     debug_assert!(top.addr().get() % 16 == 0, "gmp: top of stack is not 16-aligned");
+    tools::reuse(top);
+    let (top, entry) = tools::fresh(top, entry);
     // SAFETY: 16-aligned and writable below — the caller's promise.
     unsafe { arch::prepare(top, entry) }
 }

@@ -26,6 +26,7 @@
 //!   `unsafe`, symmetric; for authors of runtimes.
 //! - [`Commit`]: what the leaving side still owes, done by its successor once the leaver is wholly saved.
 //! - [`StackPool`], [`Stack`]: guarded stacks by size, reserved ahead, taken without a system call.
+//! - [`grow`], [`maybe_grow`]: a call that goes on in a larger stack.
 //! - [`guard`]: the report of an overflow, and the alternate stack that its handler needs.
 //!
 //! ```text
@@ -43,8 +44,9 @@
 //!
 //! # Reading order
 //! `context.rs` (the contract of a switch), `arch/x86_64.rs` (how it is done), `coroutine.rs` (the safe form),
-//! `generator.rs`; then `stack.rs`, `pool.rs`, `slab.rs`, `limits.rs` (where stacks come from); then `guard.rs`,
-//! `signal_stack.rs` (what happens at their end). `lock.rs`, `fatal.rs`, `sync.rs` and `sys/` serve those.
+//! `generator.rs`, `segment.rs`; then `memory.rs`, `cache.rs`, `stack.rs`, `pool.rs`, `slab.rs`, `limits.rs` (where
+//! stacks come from); then `guard.rs`,
+//! `signal_stack.rs` (what happens at their end). `lock.rs`, `fatal.rs`, `tools.rs`, `sync.rs` and `sys/` serve those.
 //!
 //! # Limits and what is absent
 //! - Linux only so far; 16 KiB to 64 GiB per stack.
@@ -52,7 +54,8 @@
 //!   `vm.max_map_count` allows 65,530.
 //! - Hardware shadow stacks (CET) are refused, see [`shadow_stack_active`].
 //! - The floating-point control words are not switched: Rust code must not change them.
-//! - No moving of stacks, no segmented stacks: a stack is address space and grows by being touched.
+//! - No moving of stacks: a stack is address space and grows by being touched. Who may need more calls [`maybe_grow`].
+//! - Not `no_std`: an entry has to catch panics.
 
 mod context;
 mod coroutine;
@@ -73,6 +76,7 @@ mod signal_stack;
 mod slab;
 mod sync;
 mod sys;
+mod tools;
 
 pub use cache::StackCache;
 pub use context::{

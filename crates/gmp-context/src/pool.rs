@@ -21,6 +21,7 @@ use crate::slab::{self, Guards, Run, Slab};
 use crate::stack::Stack;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::sys;
+use crate::tools;
 
 /// Logarithms of the smallest and largest stack: 16 KiB, in which nothing can print a backtrace any more, and 64 GiB, the
 /// largest of which a 47-bit address space holds a useful number.
@@ -469,6 +470,9 @@ impl Class {
     /// Takes a slab out of all lists if no stack of it is out and the reservations are covered without it.
     fn remove_if_unneeded(&mut self, slab: &'static Slab) -> bool {
         let slots = slab.state.usable.get() as usize;
+        if tools::KEEP_SLABS {
+            return false;
+        }
         if slab.state.live.get() != 0 || self.capacity - self.live - slots < self.reserved {
             return false;
         }

@@ -32,6 +32,7 @@ use crate::limits;
 use crate::lock::Lock;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::{self, Errno};
+use crate::tools;
 
 const LIVE: u32 = 0x3fff_ffff;
 const END: u32 = 0x3fff_fffe;
@@ -171,6 +172,8 @@ impl Slab {
     pub(crate) fn hand_in(&self, run: &Run) {
         // Backwards, so that they are taken in the order of their addresses, which share page tables.
         for slot in (run.first..run.first + run.count).rev() {
+            let limit = self.limit(slot).addr().get();
+            tools::register(limit, limit + self.size());
             self.push(slot, 0);
         }
         self.state.usable.set(self.state.usable.get() + run.count);

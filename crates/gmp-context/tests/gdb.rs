@@ -1,6 +1,7 @@
 //! What a debugger shows of a coroutine: its frames, those of a segment and of the stack below, and an end without complaint.
 //! Without gdb on the machine there is nothing to check.
 
+use std::hint::black_box;
 use std::process::Command;
 
 use gmp_context::{Coroutine, Yielder, grow};
@@ -10,17 +11,18 @@ const CHILD: &str = "GMP_CONTEXT_GDB";
 #[inline(never)]
 fn gmp_test_stop() {
     // SAFETY: stops in the debugger.
-    unsafe { libc::raise(libc::SIGTRAP) };
+    black_box(unsafe { libc::raise(libc::SIGTRAP) });
 }
 
 #[inline(never)]
 fn gmp_test_on_a_segment() {
-    grow(256 << 10, gmp_test_stop);
+    // Not the last thing, so that the call is no jump and leaves a frame.
+    black_box(grow(256 << 10, gmp_test_stop));
 }
 
 #[inline(never)]
 fn gmp_test_in_a_coroutine(_: &Yielder<(), ()>, (): ()) {
-    grow(128 << 10, gmp_test_on_a_segment);
+    black_box(grow(128 << 10, gmp_test_on_a_segment));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 
 use crate::{
     critical::Section,
-    sync::plain::{AtomicPtr, Ordering, compiler_fence},
+    sync::plain::{AtomicPtr, AtomicU32, Ordering, compiler_fence},
     target::{Attachment, Target},
 };
 
@@ -24,6 +24,10 @@ pub(crate) struct Local {
     /// this to null before it lets go.
     target: AtomicPtr<Target>,
     section: Section,
+    /// Interruptions inside the C library, in a row; 0 outside the handler.
+    in_library: AtomicU32,
+    /// The same, over the handler's runs.
+    streak: AtomicU32,
 }
 
 thread_local! {
@@ -31,6 +35,8 @@ thread_local! {
         Local {
             target: AtomicPtr::new(std::ptr::null_mut()),
             section: Section::new(),
+            in_library: AtomicU32::new(0),
+            streak: AtomicU32::new(0),
         }
     };
 
@@ -72,6 +78,23 @@ impl Local {
         self.target.store(target.cast_mut(), Ordering::Relaxed);
         // Compiler fence: as above; nothing is torn down before it has become invisible.
         compiler_fence(Ordering::SeqCst);
+    }
+
+    /// What [`crate::interrupted_in_c_library`] returns.
+    pub(crate) fn in_library(&self) -> u32 {
+        // Relaxed: written by this thread only.
+        self.in_library.load(Ordering::Relaxed)
+    }
+
+    /// As [`serve`](Local::serve), in the handler, which has interrupted the C library or other code.
+    pub(crate) fn serve_interrupted(&self, in_library: bool) {
+        // Relaxed, all: this thread only.
+        let streak =
+            if in_library { self.streak.load(Ordering::Relaxed).saturating_add(1) } else { 0 };
+        self.streak.store(streak, Ordering::Relaxed);
+        self.in_library.store(streak, Ordering::Relaxed);
+        self.serve();
+        self.in_library.store(0, Ordering::Relaxed);
     }
 
     /// Serves a request, in the handler: in a section, so that sections in `on_stop` do not serve another

@@ -58,8 +58,8 @@
 //! `word.rs` the state word and its protocol (model-checked) · `target.rs` a word joined to a thread ·
 //! `signal.rs` which signal, who else gets it, the handler · `critical.rs` sections that are not stopped
 //! (model-checked) · `current.rs` the thread-locals · `sigstack.rs` a stack for the handler · `probe.rs`
-//! running or asleep · `barrier.rs` the asymmetric fence (model-checked) · `monitor.rs`, `roster.rs` time slices
-//! for plain threads · `sys/` the system calls · `sync.rs` std or loom.
+//! running or asleep · `libraries.rs` places not to stop at · `barrier.rs` the asymmetric fence (model-checked) · `monitor.rs`, `roster.rs` time
+//! slices for plain threads · `sys/` the system calls · `sync.rs` std or loom.
 //!
 //! # Limits
 //!
@@ -85,6 +85,8 @@ mod current;
 
 mod sigstack;
 
+mod libraries;
+
 mod probe;
 
 pub mod barrier;
@@ -98,6 +100,7 @@ mod sys;
 mod sync;
 
 pub use critical::{Critical, critical};
+pub use libraries::interrupted_in_c_library;
 pub use monitor::{Enrolled, Monitor};
 pub use probe::{Observed, Probe, Verdict};
 pub use signal::is_installed;

@@ -26,7 +26,7 @@
 use std::{io, mem::MaybeUninit, ptr};
 
 use crate::{
-    current,
+    current, libraries,
     sync::plain::{AtomicPtr, AtomicU8, Mutex, Ordering},
     sys,
 };
@@ -49,6 +49,7 @@ pub(crate) fn install() -> io::Result<()> {
     if *installed {
         return Ok(());
     }
+    libraries::look_up();
     // Known before ours can run, so that no foreign signal falls between the two calls.
     let known = Box::leak(Box::new(action(None)?));
     // Release: pairs with Acquire in `chain`; the action is complete.
@@ -163,7 +164,9 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
             unsafe { chain(signal, info, context) };
         }
         if !local.section().is_entered() {
-            local.serve();
+            // SAFETY: `context` is what the kernel gave this handler.
+            let running_at = unsafe { sys::running_at(context) };
+            local.serve_interrupted(running_at.is_some_and(libraries::contain));
         }
     });
     sys::set_errno(errno);

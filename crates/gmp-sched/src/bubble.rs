@@ -7,7 +7,7 @@
 //! - **B1** who begins a durable wait is taken off the count in the commit of its park, just before others can see it;
 //!   who ends the wait puts it on again before making it runnable. Spawning counts, ending takes off.
 //! - **B2** who brings the count to zero *settles*. Nobody of the bubble runs now, and nobody outside may end a wait
-//!   inside, so it is alone: it wakes whoever waits for this moment ([`wait`]), else lets the clock jump to the next
+//!   inside, so it is alone: it wakes whoever waits for this moment (`wait`), else lets the clock jump to the next
 //!   timer and fires it, else the bubble is at its end, or in a deadlock.
 //! - **B3** while it fires timers the settler counts as active, so that those it wakes cannot settle meanwhile.
 //!

@@ -4,7 +4,7 @@
 //! claim the wait; the one that succeeds hands over its value and readies the waiter, the rest go on to
 //! the next waiter in their queue.
 
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering, mutant};
 
 /// The claim on one wait, on the waiter's stack.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ impl Claim {
 
     #[inline]
     pub(crate) fn claim(&self, token: usize) -> bool {
+        if mutant!("claim_without_contest") && self.winner() == Claim::OPEN {
+            self.0.store(token, Ordering::Release); // Release: as below.
+            return true;
+        }
         // AcqRel: pairs with the Acquire in `winner`; the winner's writes before are visible to the waiter.
         self.0.compare_exchange(Claim::OPEN, token, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -46,3 +50,7 @@ impl Claim {
         self.0.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+#[path = "claim_tests.rs"]
+mod tests;

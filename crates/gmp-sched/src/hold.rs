@@ -174,6 +174,11 @@ impl<P> Hold<P> {
         self.p.compare_exchange(of(LOST), granted, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
+    /// For a thread that waits in its handler and goes on without a P.
+    pub(crate) fn lose(&self) {
+        self.set(of(LOST));
+    }
+
     /// By the monitor: how an M is that has lost its P.
     pub(crate) fn lost(&self) -> Lost {
         // Acquire: pairs with Release in `settle_as`.

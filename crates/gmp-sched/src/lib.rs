@@ -64,6 +64,7 @@ mod lost;
 mod m;
 mod metrics;
 mod monitor;
+mod next;
 mod os_thread;
 mod p;
 mod park;
@@ -79,6 +80,7 @@ mod sleep;
 mod slots;
 mod spawner;
 mod steal;
+mod stop;
 mod sync;
 mod sys;
 mod task;
@@ -110,6 +112,7 @@ pub use runtime::{
     try_num_goroutine,
 };
 pub use segment::{grow, maybe_grow};
+pub use stop::{Finishing, finishing};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
 pub use trace::{TraceEvent, TraceKind, drain_trace, set_tracing};
 pub use wait::{WaitReason, Waiter};

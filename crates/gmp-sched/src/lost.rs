@@ -16,6 +16,7 @@ use crate::m::M;
 use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::Ordering;
+use crate::sys;
 
 /// What a goroutine may compute without a P before it is stopped: twenty times what the way back from a system call
 /// into the runtime takes. Each thread may exceed GOMAXPROCS by that, and by how long the monitor does not look.
@@ -24,6 +25,8 @@ const GRACE: u64 = 200_000;
 const SOON: u64 = 100_000;
 /// How long it leaves one alone that goes on sleeping, at most: bounds how long it may compute unseen.
 const SELDOM: u64 = 5_000_000;
+/// How often a thread is asked to stop for good, 50 µs apart.
+const ASKED: u32 = 110;
 /// Added to that for each thread in the list, so that looking at ten thousand costs what looking at a few does.
 const EACH: u64 = 20_000;
 
@@ -166,12 +169,21 @@ impl LostThreads {
         true
     }
 
-    /// The runtime stops: they never run again.
+    /// The runtime stops: they never run again. Asked as often as the preemption side may put them off.
     pub(crate) fn abandon(&self, sched: &'static Scheduler) {
-        let mut at = self.first;
-        while let Some(m) = at {
-            sched.signal(m);
-            at = m.lost.next.get();
+        for _ in 0..ASKED {
+            let mut left = 0;
+            let mut at = self.first;
+            while let Some(m) = at {
+                if m.hold.lost() == Lost::Still {
+                    left += usize::from(sched.signal(m));
+                }
+                at = m.lost.next.get();
+            }
+            if left == 0 {
+                return;
+            }
+            sys::nap();
         }
     }
 }

@@ -10,10 +10,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::clock;
-use crate::look::{Need, Seen, look};
+use crate::idle::LeftSearch;
+use crate::look::{self, Need, Seen, look};
 use crate::lost::LostThreads;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
+use crate::stop;
 use crate::sync::plain::{AtomicBool, Ordering, fence};
 use crate::sys;
 
@@ -131,11 +133,17 @@ pub(crate) fn run(sched: &'static Scheduler) {
         if idle {
             rescue(sched, now);
         }
+        serve_orphans(sched);
         sched.spawner.try_again(now);
         let pause = next.saturating_sub(clock::now()).max(10_000);
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
     }
-    lost.abandon(sched);
+    if lost.len() > 0 {
+        // Those that have stopped for want of a P are released with the others (stop.rs, Z2).
+        lost.look(sched, clock::now());
+        sched.monitor.parker.park_timeout(Some(stop::POLITE));
+        lost.abandon(sched);
+    }
     // Release: pairs with Acquire in `has_ended`.
     sched.monitor.ended.store(true, Ordering::Release);
 }
@@ -155,6 +163,20 @@ impl Queue {
             (self.taken, self.since) = (taken, now);
         }
         now - self.since >= sched.slice
+    }
+}
+
+/// A P that waits for a thread to be made goes to a goroutine that has one and was stopped: making a thread allocates,
+/// and that goroutine may hold the allocator's lock.
+fn serve_orphans(sched: &'static Scheduler) {
+    while sched.tied.len() > 0 {
+        let orphan = sched.lists.lock().pop_orphan();
+        let Some((index, searching)) = orphan else { return };
+        let p = sched.proc(index);
+        if searching && sched.idle.leave_search() == LeftSearch::Last {
+            sched.published();
+        }
+        look::lend(sched, p, false);
     }
 }
 

@@ -21,6 +21,7 @@ use gmp_context::Stack;
 use crate::g::G;
 use crate::m::M;
 use crate::metrics::{Latencies, PCounters};
+use crate::next::Next;
 use crate::queue::list::List;
 use crate::queue::local::{Ring, Tagged};
 use crate::slots::Cache;
@@ -40,7 +41,7 @@ pub(crate) struct P {
     pub(crate) index: usize,
     pub(crate) ring: Ring<G>,
     /// Runs before the ring, in the same slice: what the running goroutine made ready last.
-    pub(crate) next: AtomicPtr<G>,
+    pub(crate) next: Next<G>,
     /// Slices begun: the monitor compares it with what it saw last.
     pub(crate) tick: AtomicU32,
     /// Goroutines dispatched, for things to be done every so often.
@@ -75,12 +76,12 @@ unsafe impl Sync for P {}
 unsafe impl Send for P {}
 
 impl P {
-    /// A processor nobody holds.
-    pub(crate) fn new(index: usize) -> P {
+    /// A processor nobody holds. `fenced` says that thieves can have a heavy fence (`next.rs`).
+    pub(crate) fn new(index: usize, fenced: bool) -> P {
         P {
             index,
             ring: Ring::new(),
-            next: AtomicPtr::new(ptr::null_mut()),
+            next: Next::new(fenced),
             tick: AtomicU32::new(0),
             dispatches: Cell::new(0),
             in_order: Cell::new(0),
@@ -100,7 +101,7 @@ impl P {
     /// Goroutines that wait to run here. Any thread.
     pub(crate) fn queued(&self) -> usize {
         // Relaxed: a figure.
-        self.ring.len() as usize + usize::from(!self.next.load(Ordering::Relaxed).is_null())
+        self.ring.len() as usize + usize::from(!self.next.peek().is_null())
     }
 
     /// Slices begun.
@@ -120,25 +121,29 @@ impl P {
     /// Whether anything waits to run here. Any thread.
     pub(crate) fn has_work(&self) -> bool {
         // Relaxed: a hint; takers use their own RMW.
-        !self.ring.is_empty() || !self.next.load(Ordering::Relaxed).is_null()
+        !self.ring.is_empty() || !self.next.peek().is_null()
     }
 
-    /// Takes what `next` holds. Owner, or a thief that means it.
+    /// Takes what `next` holds. Owner only, in a critical section.
     #[inline]
     pub(crate) fn take_next(&self) -> Option<NonNull<G>> {
-        // Relaxed: a hint that saves the RMW in the common empty case.
-        if self.next.load(Ordering::Relaxed).is_null() {
-            return None;
-        }
-        // Acquire: pairs with Release in `put_next`; the goroutine's fields are visible to a thief.
-        NonNull::new(self.next.swap(ptr::null_mut(), Ordering::Acquire))
+        self.next.take()
     }
 
-    /// Puts `g` into `next` and returns what it displaced. Owner only.
+    /// Takes what `next` holds from an owner that computes on. Any thread.
+    pub(crate) fn steal_next(&self, barrier: impl FnOnce() -> bool) -> Option<NonNull<G>> {
+        self.next.steal(barrier, || {
+            // Acquire: pairs with Release in `M::set_p`, which comes before the holder uses the P.
+            // SAFETY: Ms are never freed.
+            let holder = unsafe { self.m.load(Ordering::Acquire).as_ref() };
+            holder.is_none_or(|m| m.hold.is_seen_critical())
+        })
+    }
+
+    /// Puts `g` into `next` and returns what it displaced. Owner only, in a critical section.
     #[inline]
     pub(crate) fn put_next(&self, g: NonNull<G>) -> Option<NonNull<G>> {
-        // AcqRel: pairs with the swap of thieves in both directions.
-        NonNull::new(self.next.swap(g.as_ptr(), Ordering::AcqRel))
+        self.next.put(g)
     }
 
     /// Appends to the ring; when it is full, half of it and `g` come back as a chain for the global queue.

@@ -273,10 +273,7 @@ pub fn yield_now() {
     }
     let Some(p) = m.p() else { return };
     // Relaxed: hints; missing something means that it runs a call later.
-    if p.ring.is_empty()
-        && !p.preempt.load(Ordering::Relaxed)
-        && p.next.load(Ordering::Relaxed).is_null()
-    {
+    if p.ring.is_empty() && !p.preempt.load(Ordering::Relaxed) && p.next.peek().is_null() {
         let d = p.dispatches.get().wrapping_add(1);
         p.dispatches.set(d);
         p.begin_slice();

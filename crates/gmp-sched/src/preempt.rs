@@ -181,10 +181,8 @@ impl Scheduler {
         // AcqRel: pairs with `blocking::wait_for_p`; the P's content is published by the wake.
         if thread.waits_for_p.swap(false, Ordering::AcqRel) {
             wake(&|| thread.parker.notify());
-        } else if let Some(preempt) = self.config.preempt {
-            // Acquire: pairs with Release in `spawner`, which stored the token when the thread began.
-            let token = thread.token.load(Ordering::Acquire);
-            wake(&|| preempt.resume(token));
+        } else {
+            wake(&|| self.resume(thread));
         }
     }
 
@@ -250,6 +248,13 @@ impl Scheduler {
     /// Sends `m`'s thread its signal; false when that is not possible.
     pub(crate) fn signal(&self, m: &M) -> bool {
         self.preempter(m).is_some_and(|(preempt, token)| preempt.request(token))
+    }
+
+    /// Lets `thread` go on, which waits in its handler.
+    pub(crate) fn resume(&self, thread: &M) {
+        if let Some((preempt, token)) = self.preempter(thread) {
+            preempt.resume(token);
+        }
     }
 
     /// The CPU time that `m`'s thread has used, in nanoseconds.

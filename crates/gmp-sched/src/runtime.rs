@@ -3,11 +3,7 @@
 //! The thread that calls [`run`] waits while the runtime's threads work: the main goroutine may end on any of
 //! them, and the caller must be free to return then, whatever the others are doing.
 //!
-//! Stopping, when the main goroutine has ended:
-//! 1. `stopping` is set; whoever looks for work from now on lays down its P and ends its thread.
-//! 2. Every sleeper is woken to see it. Goroutines that run are asked to give way, then stopped by signal,
-//!    for good. Those that block their thread find out when they come back.
-//! 3. `run` returns when nobody holds a P, or after [`PATIENCE`].
+//! When the main goroutine has ended the others are brought to rest (`stop.rs`).
 //!
 //! Goroutines that have not ended are left as they are, with their stacks: what they borrow may be in use.
 
@@ -27,9 +23,6 @@ use crate::spawner;
 use crate::sync::plain::{AtomicUsize, Ordering};
 use crate::sys;
 use crate::task::{self, Options};
-
-/// How long `run` waits for goroutines that do not let themselves be stopped.
-const PATIENCE: Duration = Duration::from_millis(8);
 
 /// The payload with which [`goexit`] unwinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +83,7 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
         wait_for_the_others(sched);
     }
     Scheduler::set_running(None);
-    stop(sched);
+    crate::stop::stop(sched);
     match result {
         Ok(value) => value,
         Err(payload) => panic::resume_unwind(payload),
@@ -165,7 +158,7 @@ fn wait_for_the_others(sched: &'static Scheduler) -> ! {
     }
 }
 
-fn wake_everybody(sched: &'static Scheduler) {
+pub(crate) fn wake_everybody(sched: &'static Scheduler) {
     loop {
         let m = sched.lists.lock().pop_m();
         match m {
@@ -176,34 +169,6 @@ fn wake_everybody(sched: &'static Scheduler) {
     sched.poke_watcher();
     sched.monitor.poke();
     sched.spawner.wake();
-}
-
-/// Steps 1 to 3 of the module's text.
-fn stop(sched: &'static Scheduler) {
-    sched.begin_stop();
-    wake_everybody(sched);
-    let begun = crate::clock::now();
-    let patience = PATIENCE.as_nanos() as u64;
-    loop {
-        let mut busy = 0;
-        for index in 0..sched.created() {
-            let p = sched.proc(index);
-            // Acquire: pairs with Release where a P is laid down.
-            // SAFETY: Ms are never freed.
-            let Some(m) = (unsafe { p.m.load(Ordering::Acquire).as_ref() }) else { continue };
-            // Acquire: pairs with B1 of blocking.rs.
-            if crate::blocking::is_takeable(p.lease.load(Ordering::Acquire)) {
-                continue;
-            }
-            busy += 1;
-            p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.
-            sched.signal(m);
-        }
-        if busy == 0 && sched.monitor.has_ended() || crate::clock::now() - begun > patience {
-            return;
-        }
-        sys::nap();
-    }
 }
 
 impl Scheduler {

@@ -211,9 +211,10 @@ impl Scheduler {
     }
 
     fn create_procs(&'static self, procs: usize) -> io::Result<()> {
+        let fenced = self.monitor.may_retake(self);
         for index in self.created()..procs {
             self.reserve_stacks(self.config.stack_size, crate::p::STACK_CACHE + 1)?;
-            let p = self.ps[index].get_or_init(|| Box::new(P::new(index)));
+            let p = self.ps[index].get_or_init(|| Box::new(P::new(index, fenced)));
             // Release: pairs with Acquire in `created`.
             self.created.store(index + 1, Ordering::Release);
             self.lists.lock().retire_p(self, p);

@@ -13,7 +13,6 @@ use crate::g::G;
 use crate::m::M;
 use crate::p::P;
 use crate::queue::local::Batch;
-use crate::sync::plain::Ordering;
 use crate::trace::{self, TraceKind};
 
 /// Pauses during which a victim must not have dispatched: about 10 µs, a hundred times a spawn and a join. While a thief
@@ -83,7 +82,10 @@ fn take_stranded(m: &'static M, p: &'static P, victim: &'static P) -> Option<Non
     if About::to_run(victim)? != before {
         return None;
     }
-    let Some(g) = victim.take_next() else { return take_half(m, p, victim) };
+    if before.next.is_null() {
+        return take_half(m, p, victim);
+    }
+    let g = victim.steal_next(|| m.sched.config.preempt.is_some_and(|p| p.barrier()))?;
     p.counters.steals.bump();
     p.counters.stolen.bump();
     note_stolen(m, g);
@@ -100,8 +102,7 @@ struct About {
 
 impl About {
     fn to_run(victim: &P) -> Option<About> {
-        // Relaxed: compared only; taking it synchronises.
-        let next = victim.next.load(Ordering::Relaxed);
+        let next = victim.next.peek();
         let in_ring = !victim.ring.is_empty();
         let switches = victim.counters.switches.get();
         (in_ring || !next.is_null()).then_some(About { next, in_ring, switches })

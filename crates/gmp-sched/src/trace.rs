@@ -1,6 +1,6 @@
 //! Trace events: what every M notes when somebody records a trace.
 //!
-//! Each M writes into a ring of its own, without locks; one reader takes the events out ([`drain`]). Off, a place that
+//! Each M writes into a ring of its own, without locks; one reader takes the events out ([`drain_trace`]). Off, a place that
 //! would note something costs the load of a flag.
 //!
 //! ```text

@@ -33,12 +33,27 @@ unsafe fn target<'a>(token: *mut ()) -> &'a Target {
     unsafe { &*token.cast::<Target>() }
 }
 
+/// Requests that find a thread inside the C library, in a row, before it is stopped for good all the same. They come
+/// every 50 µs; code that stays there for longer copies or sorts, and holds no lock of the allocator.
+const SPARED: u32 = 100;
+
+/// Decides in the handler. While the runtime runs a goroutine may be stopped anywhere: it goes on soon. At its end it is
+/// stopped for good, and inside the C library it would keep the allocator's lock for ever.
+unsafe fn stop(m: *const ()) -> bool {
+    let spared = (1..=SPARED).contains(&gmp_preempt::interrupted_in_c_library());
+    if spared && !gmp_sched::running() {
+        return false;
+    }
+    // SAFETY: `attach` passed this M as the context of its own thread.
+    unsafe { gmp_sched::try_hand_over(m) }
+}
+
 // SAFETY: `Target` keeps a thread for which its `OnStop` returned true in the handler until `resume`, and
 // counts a `resume` that comes early.
 unsafe impl Preempt for Signals {
     fn attach(&self, m: MHandle) -> io::Result<*mut ()> {
-        // SAFETY: `try_hand_over` is async-signal-safe, and the M, whose own thread this is, lives for ever.
-        let target = unsafe { Target::attach(gmp_sched::try_hand_over, m.into_raw())? };
+        // SAFETY: `stop` is async-signal-safe, and the M, whose own thread this is, lives for ever.
+        let target = unsafe { Target::attach(stop, m.into_raw())? };
         Ok(Arc::into_raw(target).cast_mut().cast())
     }
 

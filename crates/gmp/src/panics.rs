@@ -43,6 +43,8 @@ fn vtable(hook: &Hook) -> usize {
 
 fn report(info: &PanicHookInfo<'_>, default: &Hook) {
     let Some(g) = crate::try_current() else { return default(info) };
+    // The messages of a goroutine hold std's locks: it shall not be stopped with one by the end of the runtime.
+    let _finishing = gmp_sched::finishing();
     let mut text = String::new();
     let name = g.name().map_or_else(
         || format!("goroutine {}", g.id()),

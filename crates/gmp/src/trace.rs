@@ -43,9 +43,6 @@ pub fn start(out: impl Write + Send + 'static) -> io::Result<()> {
     gmp_sched::add_service_thread();
     let work = move || {
         let mut file = Spans::new(BufWriter::new(out));
-        // What an earlier trace has left behind.
-        gmp_sched::drain_trace(&mut |_| ());
-        gmp_sched::set_tracing(true);
         file.begin()?;
         while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
             file.take(false)?;
@@ -54,12 +51,16 @@ pub fn start(out: impl Write + Send + 'static) -> io::Result<()> {
         file.take(true)?;
         file.end()
     };
+    // What an earlier trace has left behind. Here, not in the thread: what happens after this call is recorded.
+    gmp_sched::drain_trace(&mut |_| ());
+    gmp_sched::set_tracing(true);
     match thread::Builder::new().name("gmp-trace".into()).spawn(work) {
         Ok(writer) => {
             *recording = Some(Recording { stop, writer });
             Ok(())
         }
         Err(e) => {
+            gmp_sched::set_tracing(false);
             gmp_sched::remove_service_thread();
             Err(e)
         }

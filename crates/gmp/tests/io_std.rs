@@ -24,7 +24,7 @@ fn lines(output: &std::process::Output) -> Vec<String> {
 
 #[test]
 fn input_comes_line_by_line_while_others_run() {
-    let (reader, mut writer) = std::io::pipe().unwrap();
+    let (reader, mut writer) = gmp::io::pipe().unwrap();
     let feeder = std::thread::spawn(move || {
         for line in ["one\n", "two\n", "thr", "ee\n", "rest without an end"] {
             writer.write_all(line.as_bytes()).unwrap();
@@ -113,7 +113,9 @@ fn output_keeps_lines_whole_and_in_order_with_println() {
 #[test]
 fn a_blocked_output_stops_nobody_else() {
     let output = util::child("a_blocked_output_stops_nobody_else", || {
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (reader, writer) = gmp::io::pipe().unwrap();
+        // In blocking mode again, as an inherited standard output is.
+        let writer = OwnedFd::from(writer);
         // SAFETY: two open descriptors; standard output is this child's own.
         unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&writer), 1) };
         drop(writer);
@@ -124,7 +126,7 @@ fn a_blocked_output_stops_nobody_else() {
             }
             assert!(!writer.is_finished());
             let drain = gmp::go(move || {
-                let mut reader = gmp::io::PipeReader::from(OwnedFd::from(reader));
+                let mut reader = reader;
                 reader.read_exact(&mut vec![0; 1 << 20]).unwrap();
             });
             writer.join().unwrap();

@@ -17,7 +17,7 @@ fn a_port_is_shared_by_those_who_say_so() {
     let served = gmp::scope(|s| {
         let (a, b) = (s.go(|| count(&one)), s.go(|| count(&two)));
         for _ in 0..40 {
-            TcpStream::connect(address).unwrap().read(&mut [0]).unwrap();
+            assert_eq!(TcpStream::connect(address).unwrap().read(&mut [0]).unwrap(), 0);
         }
         one.close();
         two.close();

@@ -1,4 +1,5 @@
 //! Unix sockets beyond paths: abstract names, datagrams by address, half-close, iteration.
+#![cfg(target_os = "linux")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;

@@ -29,8 +29,10 @@ fn stays(other: &chan::Receiver<u32>) {
         check("a channel");
         gmp::time::sleep(Duration::from_micros(200));
         check("a sleep");
+        // Sleep: a thread that blocks is what is looked at.
         gmp::blocking(|| thread::sleep(Duration::from_micros(500)));
         check("a blocking section");
+        // Sleep: as above.
         thread::sleep(Duration::from_micros(500));
         check("plain blocking");
         gmp::go(|| ()).join().unwrap();

@@ -1,6 +1,7 @@
 //! Goroutines that block their thread without saying so do not stop the others, and are not disturbed.
 
-use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -28,20 +29,23 @@ fn others_go_on() {
     echo.join().unwrap();
 }
 
-fn pipes() -> (Vec<PipeReader>, Vec<PipeWriter>) {
-    (0..2 * PROCS).map(|_| std::io::pipe().unwrap()).unzip()
+fn pairs() -> (Vec<UnixStream>, Vec<UnixStream>) {
+    (0..2 * PROCS).map(|_| UnixStream::pair().unwrap()).unzip()
 }
 
 #[test]
-fn reading_from_a_pipe_of_std() {
+fn reading_from_a_socket_of_std() {
     on(PROCS, || {
         let signals = metrics().total.preempted_by_signal;
-        let (readers, writers) = pipes();
+        let (readers, writers) = pairs();
+        let begun = Arc::new(AtomicUsize::new(0));
         let blocked: Vec<_> = readers
             .into_iter()
             .map(|mut reader| {
+                let begun = begun.clone();
                 gmp::go(move || {
                     let before = thread::current().id();
+                    begun.fetch_add(1, Ordering::Relaxed);
                     let mut bytes = [0; 4];
                     // One call, which must not be interrupted.
                     let length = reader.read(&mut bytes).unwrap();
@@ -51,6 +55,10 @@ fn reading_from_a_pipe_of_std() {
                 })
             })
             .collect();
+        // More than there are processors: the last of them runs because the first ones have lost theirs.
+        while begun.load(Ordering::Relaxed) < 2 * PROCS {
+            gmp::yield_now();
+        }
         others_go_on();
         writers.into_iter().for_each(|mut writer| writer.write_all(b"gmp!").unwrap());
         for goroutine in blocked {
@@ -98,6 +106,7 @@ fn computing_after_having_slept() {
                 gmp::go(move || {
                     for _ in 0..5 {
                         let before = thread::current().id();
+                        // Sleep: a thread that blocks is what is looked at.
                         thread::sleep(Duration::from_millis(2));
                         let until = Instant::now() + Duration::from_millis(2);
                         while Instant::now() < until {
@@ -122,6 +131,7 @@ fn sleepers_do_not_outlive_the_runtime() {
         for _ in 0..2 * PROCS {
             let ran = ran.clone();
             gmp::go(move || {
+                // Sleep: as above.
                 thread::sleep(Duration::from_millis(50));
                 ran.fetch_add(1, Ordering::Relaxed);
             });

@@ -47,6 +47,9 @@ pub(crate) fn stack_pointer() -> usize {
     sp
 }
 
+/// Bytes between the stack pointer of a fresh execution and its top.
+pub(crate) const FRESH_BYTES: usize = 32;
+
 /// Lays out a stack as in the right-hand figure.
 ///
 /// # Safety
@@ -57,8 +60,28 @@ pub(crate) unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
     unsafe { *words.wrapping_sub(3) = entry as usize };
     // SAFETY: `top - 32` is writable — the caller's promise.
     unsafe { *words.wrapping_sub(4) = gmp_context_start as *const () as usize };
+    let sp = top.as_ptr().wrapping_sub(FRESH_BYTES);
     // SAFETY: inside the caller's stack, so not null.
-    Context::from_raw(unsafe { NonNull::new_unchecked(words.wrapping_sub(4).cast()) })
+    Context::from_raw(unsafe { NonNull::new_unchecked(sp) })
+}
+
+/// A request to valgrind, if the program runs under it: rotations that add up to nothing, and an or of a register with
+/// itself, which it looks for. Anywhere else it does nothing.
+#[cfg(feature = "valgrind")]
+pub(crate) fn valgrind_request(request: [usize; 6]) {
+    // SAFETY: valgrind reads the six words; the instructions change x3 where it answers, and nothing else in the end.
+    unsafe {
+        asm!(
+            "ror x12, x12, #3",
+            "ror x12, x12, #13",
+            "ror x12, x12, #51",
+            "ror x12, x12, #61",
+            "orr x10, x10, x10",
+            in("x4") request.as_ptr(),
+            inout("x3") 0_usize => _,
+            options(nostack),
+        );
+    }
 }
 
 /// Reads the left-hand figure: the registers as they are after `2:` and its loads.
@@ -115,8 +138,10 @@ unsafe extern "C-unwind" {
 //  old stack     | x30 of caller  |          new stack   |                |
 //                | x29 of caller  | <- x29          top  +----------------+ (16-aligned), sp when `f` begins
 //
-// `signal_frame`: a debugger that finds frames out of order (the new stack may lie anywhere) takes them for damaged, unless
-// it was told that stacks change here.
+// gdb takes frames that are out of order for damaged (the new stack may lie anywhere), unless the function that is between
+// them is called `__morestack`, as in compilers that split stacks; hence the second, local name at the place of the call.
+// Not `.cfi_signal_frame`, which would quiet it, too: unwinders then take the return address of our caller for an
+// instruction that has not been executed, look it up in the wrong line of the caller's table, and skip its destructors.
 //
 // Register contract on entry: x0 = arg, x1 = f, x2 = top; all else as in any call.
 global_asm!(
@@ -127,7 +152,6 @@ global_asm!(
     ".type gmp_context_call_on, @function",
     "gmp_context_call_on:",
     ".cfi_startproc",
-    ".cfi_signal_frame",
     "hint #34", // bti c: we are reached by a call (a no-op without BTI)
     "stp x29, x30, [sp, #-16]!",
     ".cfi_def_cfa_offset 16",
@@ -136,6 +160,8 @@ global_asm!(
     "mov x29, sp",
     ".cfi_def_cfa x29, 16", // from here on the old stack is found through x29
     "mov sp, x2",
+    ".type __morestack, @function",
+    "__morestack:",
     "blr x1",      // f(arg): arg is in x0 already; keeps x29, as every function does
     "mov sp, x29", // back on the old stack
     "ldp x29, x30, [sp], #16",
@@ -144,7 +170,8 @@ global_asm!(
     ".cfi_restore x30",
     "ret",
     ".cfi_endproc",
-    ".size gmp_context_call_on, . - gmp_context_call_on",
+    ".size gmp_context_call_on, __morestack - gmp_context_call_on",
+    ".size __morestack, . - __morestack",
     ".popsection",
 );
 

@@ -60,6 +60,9 @@ pub(crate) fn stack_pointer() -> usize {
     sp
 }
 
+/// Bytes between the stack pointer of a fresh execution and its top.
+pub(crate) const FRESH_BYTES: usize = 16;
+
 /// Lays out a stack as in the right-hand figure.
 ///
 /// # Safety
@@ -70,8 +73,29 @@ pub(crate) unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
     unsafe { *words.wrapping_sub(1) = entry as usize };
     // SAFETY: `top - 16` is writable — the caller's promise.
     unsafe { *words.wrapping_sub(2) = gmp_context_start as *const () as usize };
+    let sp = top.as_ptr().wrapping_sub(FRESH_BYTES);
     // SAFETY: inside the caller's stack, so not null.
-    Context::from_raw(unsafe { NonNull::new_unchecked(words.wrapping_sub(2).cast()) })
+    Context::from_raw(unsafe { NonNull::new_unchecked(sp) })
+}
+
+/// A request to valgrind, if the program runs under it: rotations that add up to nothing, and an exchange of a register with
+/// itself, which it looks for. Anywhere else it does nothing.
+#[cfg(feature = "valgrind")]
+pub(crate) fn valgrind_request(request: [usize; 6]) {
+    // SAFETY: valgrind reads the six words; the instructions change flags, and rdx where it answers.
+    unsafe {
+        asm!(
+            "rol rdi, 3",
+            "rol rdi, 13",
+            "rol rdi, 61",
+            "rol rdi, 51",
+            "xchg rbx, rbx",
+            inout("rdi") 0_usize => _,
+            in("rax") request.as_ptr(),
+            inout("rdx") 0_usize => _,
+            options(nostack),
+        );
+    }
 }
 
 /// Reads the left-hand figure: the registers as they are after `2:` and its two pops.
@@ -109,8 +133,8 @@ global_asm!(
     ".cfi_undefined rbp",
     "pop rax",            // the entry function; rsp = top, 16-aligned
     "xor ebp, ebp",       // frame pointer walkers: the chain ends here
-    "lea r8, [rip + 2f]", // r8 is free: the four words are in rdi, rsi, rdx, rcx
-    "push r8",            // its return address is in this function, so the CFI above is found
+    "lea r9, [rip + 2f]", // r9 is free: the four words are in rdi, rsi, rdx, rcx, and r8 is the fresh stack pointer
+    "push r9",            // its return address is in this function, so the CFI above is found
     "jmp rax", // not `call`: nobody returns here, and every return after it would be predicted one off
     "2:",
     "ud2", // Entry returns never; if it did, stop here and not in what lies above
@@ -132,8 +156,10 @@ unsafe extern "C-unwind" {
 //                | rbp of caller  | <- rbp          top  +----------------+ (16-aligned)
 //                |                |                      | return address | <- rsp when `f` begins
 //
-// `signal_frame`: a debugger that finds frames out of order (the new stack may lie anywhere) takes them for damaged, unless
-// it was told that stacks change here.
+// gdb takes frames that are out of order for damaged (the new stack may lie anywhere), unless the function that is between
+// them is called `__morestack`, as in compilers that split stacks; hence the second, local name at the place of the call.
+// Not `.cfi_signal_frame`, which would quiet it, too: unwinders then take the return address of our caller for an
+// instruction that has not been executed, look it up in the wrong line of the caller's table, and skip its destructors.
 //
 // Register contract on entry: rdi = arg, rsi = f, rdx = top; all else as in any call.
 global_asm!(
@@ -144,20 +170,22 @@ global_asm!(
     ".type gmp_context_call_on, @function",
     "gmp_context_call_on:",
     ".cfi_startproc",
-    ".cfi_signal_frame",
     "push rbp",
     ".cfi_def_cfa_offset 16",
     ".cfi_offset rbp, -16",
     "mov rbp, rsp",
     ".cfi_def_cfa_register rbp", // from here on the old stack is found through rbp
     "mov rsp, rdx",
+    ".type __morestack, @function",
+    "__morestack:",
     "call rsi",     // f(arg): arg is in rdi already; keeps rbp, as every function does
     "mov rsp, rbp", // back on the old stack
     "pop rbp",
     ".cfi_def_cfa rsp, 8",
     "ret",
     ".cfi_endproc",
-    ".size gmp_context_call_on, . - gmp_context_call_on",
+    ".size gmp_context_call_on, __morestack - gmp_context_call_on",
+    ".size __morestack, . - __morestack",
     ".popsection",
 );
 

@@ -6,7 +6,7 @@
 use core::ptr::{self, NonNull};
 
 use super::Errno;
-use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// `MADV_GUARD_INSTALL`, Linux 6.13: marks pages to fault without splitting the mapping. Not in `libc` yet.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
@@ -82,41 +82,41 @@ pub(crate) unsafe fn guard_light_each(
     stride: usize,
     count: usize,
 ) -> Result<(), Errno> {
+    /// Set when the kernel, a filter of system calls or an emulator refuses; not asked again.
+    static REFUSED: AtomicBool = AtomicBool::new(false);
+    let start = |index: usize| first.as_ptr().wrapping_add(index * stride);
+    let mut done = 0;
+    // Relaxed, both: a hint that saves a call.
+    while done < count && !REFUSED.load(Ordering::Relaxed) {
+        let guarded = guard_some(start(done), len, stride, count - done);
+        if guarded == 0 {
+            REFUSED.store(true, Ordering::Relaxed);
+        }
+        done += guarded;
+    }
+    // What is left is done one by one, or the single call says what is wrong.
+    (done..count).try_for_each(|index| {
+        let range = NonNull::new(start(index)).ok_or(Errno(libc::EFAULT))?;
+        // SAFETY: one of the ranges.
+        unsafe { guard_light(range, len) }
+    })
+}
+
+/// The first of those ranges, in one call; how many it managed.
+fn guard_some(first: *mut u8, len: usize, stride: usize, count: usize) -> usize {
     /// A KiB on the stack of the caller, which may be a small one.
     const BATCH: usize = 64;
     /// `PIDFD_SELF_THREAD`, Linux 6.14: a descriptor that need not be opened.
     const THIS_PROCESS: libc::c_int = -10_000;
-    let start = |index: usize| first.as_ptr().wrapping_add(index * stride);
-    let mut done = 0;
-    while done < count {
-        let mut ranges = [libc::iovec { iov_base: ptr::null_mut(), iov_len: len }; BATCH];
-        let batch = BATCH.min(count - done);
-        for (index, range) in ranges[..batch].iter_mut().enumerate() {
-            range.iov_base = start(done + index).cast();
-        }
-        // SAFETY: the ranges are ours to lose — the caller's promise — and `ranges` holds `batch` of them.
-        let bytes = unsafe {
-            libc::syscall(
-                libc::SYS_process_madvise,
-                THIS_PROCESS,
-                ranges.as_ptr(),
-                batch,
-                MADV_GUARD_INSTALL,
-                0,
-            )
-        };
-        // An older kernel, a filter of system calls, or a range that it stumbled over: the single call does it, or says
-        // what is wrong.
-        let whole = usize::try_from(bytes).map_or(0, |bytes| bytes / len);
-        done += whole;
-        if whole < batch {
-            let range = NonNull::new(start(done)).ok_or(Errno(libc::EFAULT))?;
-            // SAFETY: one of the ranges.
-            unsafe { guard_light(range, len) }?;
-            done += 1;
-        }
+    let batch = BATCH.min(count);
+    let mut ranges = [libc::iovec { iov_base: ptr::null_mut(), iov_len: len }; BATCH];
+    for (index, range) in ranges[..batch].iter_mut().enumerate() {
+        range.iov_base = first.wrapping_add(index * stride).cast();
     }
-    Ok(())
+    let (call, ranges) = (libc::SYS_process_madvise, ranges.as_ptr());
+    // SAFETY: the ranges are the caller's to lose, and `ranges` holds `batch` of them.
+    let bytes = unsafe { libc::syscall(call, THIS_PROCESS, ranges, batch, MADV_GUARD_INSTALL, 0) };
+    usize::try_from(bytes).map_or(0, |bytes| bytes / len)
 }
 
 /// Whether `guard_light` works here: tried on a page of its own, and not taken on trust. An emulator that accepts advice it

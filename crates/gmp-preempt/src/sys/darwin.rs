@@ -115,3 +115,14 @@ pub(crate) fn set_errno(value: libc::c_int) {
     // SAFETY: the calling thread's own errno.
     unsafe { *libc::__error() = value };
 }
+
+/// Not looked up here: then no thread counts as interrupted inside the C library.
+pub(crate) fn for_each_code(_each: &mut dyn FnMut(&std::ffi::CStr, usize, usize)) {}
+
+/// Not known here.
+///
+/// # Safety
+/// None needed; the others' signature.
+pub(crate) unsafe fn running_at(_context: *const libc::c_void) -> Option<usize> {
+    None
+}

@@ -183,3 +183,81 @@ fn errno_location() -> *mut libc::c_int {
     // SAFETY: no obligation.
     unsafe { libc::__errno_location() }
 }
+
+/// Calls `each` with the file name and the executable segments of every loaded object.
+pub(crate) fn for_each_code(each: &mut dyn FnMut(&CStr, usize, usize)) {
+    type Each<'a> = &'a mut dyn FnMut(&CStr, usize, usize);
+    unsafe extern "C" fn visit(
+        info: *mut libc::dl_phdr_info,
+        _size: libc::size_t,
+        each: *mut libc::c_void,
+    ) -> libc::c_int {
+        // SAFETY: what `dl_iterate_phdr` passes.
+        let info = unsafe { &*info };
+        // SAFETY: the pointer that was given to `dl_iterate_phdr` below.
+        let each = unsafe { &mut *each.cast::<Each<'_>>() };
+        // SAFETY: a C string that lives as long as the object is loaded.
+        let name = unsafe { CStr::from_ptr(info.dlpi_name) };
+        // SAFETY: the object's program headers, as many as it says.
+        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        let code =
+            headers.iter().filter(|h| h.p_type == libc::PT_LOAD && h.p_flags & libc::PF_X != 0);
+        for header in code {
+            let start = info.dlpi_addr as usize + header.p_vaddr as usize;
+            each(name, start, start + header.p_memsz as usize);
+        }
+        0
+    }
+    let mut each: Each<'_> = each;
+    // SAFETY: `visit` takes the pointer for what it is; nothing is kept.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut each).cast()) };
+}
+
+/// Where the thread was running when the handler interrupted it; `None` when it was asleep in a system call.
+///
+/// The kernel has two ways to end such a call for a signal: it makes the thread repeat the instruction, or
+/// return `EINTR`. Both show in the registers.
+///
+/// # Safety
+/// `context` is what the kernel gave to a handler.
+pub(crate) unsafe fn running_at(context: *const libc::c_void) -> Option<usize> {
+    // SAFETY: the kernel's layout of the third argument.
+    let registers = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    let (at, result) = arch::place(registers);
+    let before = at - arch::CALL.len();
+    // SAFETY: the thread has just run there, or is about to: its code is mapped.
+    let here = unsafe {
+        std::slice::from_raw_parts(std::ptr::with_exposed_provenance::<u8>(at), arch::CALL.len())
+    };
+    // SAFETY: on the same page, so mapped like `at`.
+    let behind = (before / 4096 == at / 4096).then(|| unsafe {
+        std::slice::from_raw_parts(
+            std::ptr::with_exposed_provenance::<u8>(before),
+            arch::CALL.len(),
+        )
+    });
+    let asleep =
+        here == arch::CALL || (behind == Some(&arch::CALL) && result == -i64::from(libc::EINTR));
+    (!asleep).then_some(at)
+}
+
+/// The system call instruction, and the registers that matter.
+#[cfg(target_arch = "x86_64")]
+mod arch {
+    pub(super) const CALL: [u8; 2] = [0x0f, 0x05];
+
+    pub(super) fn place(registers: &libc::mcontext_t) -> (usize, i64) {
+        let register = |which: libc::c_int| registers.gregs[which as usize];
+        (register(libc::REG_RIP) as usize, register(libc::REG_RAX))
+    }
+}
+
+/// The system call instruction, and the registers that matter.
+#[cfg(target_arch = "aarch64")]
+mod arch {
+    pub(super) const CALL: [u8; 4] = 0xd400_0001_u32.to_le_bytes();
+
+    pub(super) fn place(registers: &libc::mcontext_t) -> (usize, i64) {
+        (registers.pc as usize, registers.regs[0] as i64)
+    }
+}

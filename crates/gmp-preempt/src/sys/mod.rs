@@ -11,6 +11,8 @@
 //! cpu_time(thread)                     CPU time used so far
 //! is_asleep(thread)                    whether the kernel has it asleep; `Unsupported` where unknown
 //! membarrier_register() -> bool, membarrier()
+//! for_each_code(each)                  code of each loaded library: its file, first and last address
+//! running_at(context) -> Option<usize> where a handler has interrupted code that was running
 //! errno(), set_errno(value)
 //! ```
 //!

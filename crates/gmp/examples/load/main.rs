@@ -69,13 +69,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     connected.wait();
     println!("{connections} connections in {:.2?}", begin.elapsed());
     gmp::time::sleep(Duration::from_millis(200));
-    let (there, begin) = (figures::Process::now(), Instant::now());
+    let there = figures::Process::now();
     println!(
         "{} bytes each (both ends, resident)",
         there.resident.saturating_sub(before.resident) / connections.max(1)
     );
+    let (spent, begin) = (figures::processor(), Instant::now());
     gmp::time::sleep(IDLE);
-    let idle = figures::Process::now().processor - there.processor;
+    let idle = figures::processor() - spent;
     println!("idle: {:.3} % of a core", 100.0 * idle.as_secs_f64() / begin.elapsed().as_secs_f64());
 
     let begin = Instant::now();

@@ -155,15 +155,20 @@ impl Scope {
         }
     }
 
-    /// The outcome, once there is one; `done` is closed then.
-    pub(super) fn outcome(&self) -> Option<&Outcome> {
+    /// The outcome, once there is one; `done` is closed then. A deadline that has passed is one, also when its
+    /// timer has not had its turn yet: who was told of a timeout finds the context over.
+    pub(super) fn outcome(self: &Arc<Scope>) -> Option<&Outcome> {
+        if self.outcome.get().is_none() {
+            self.deadline.filter(|&deadline| deadline <= crate::time::now())?;
+            self.cancel(Outcome::plain(ContextError::DeadlineExceeded));
+        }
         let outcome = self.outcome.get()?;
         self.close_done();
         Some(outcome)
     }
 
     /// What was given as the reason; else the error.
-    pub(super) fn cause(&self) -> Option<Arc<dyn Error + Send + Sync>> {
+    pub(super) fn cause(self: &Arc<Scope>) -> Option<Arc<dyn Error + Send + Sync>> {
         let outcome = self.outcome()?;
         Some(outcome.cause.clone().unwrap_or_else(|| Arc::new(outcome.error)))
     }
@@ -258,7 +263,7 @@ impl Scope {
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let error = self.outcome().map(|outcome| outcome.error);
+        let error = self.outcome.get().map(|outcome| outcome.error);
         f.debug_struct("Scope")
             .field("error", &error)
             .field("deadline", &self.deadline)

@@ -1,7 +1,7 @@
 //! Files and directories: std's functions and types, each call in a declared blocking section.
 //!
 //! Regular files cannot be polled: to the kernel they are always ready, and a read that misses the page cache
-//! blocks its thread. So a call here is std's call inside [`blocking`](crate::blocking): the thread may block,
+//! blocks its thread. So a call here is std's call inside [`crate::blocking`]: the thread may block,
 //! its processor goes on with other goroutines, and a call that is answered from memory costs two atomic
 //! operations more than std's. On a plain thread it is std's call.
 //!

@@ -2,7 +2,7 @@
 //!
 //! The traits are std's, so everything that reads and writes fits together; this module has what blocks in
 //! std's `io`: the process's own streams, which wait without holding a processor, pipes that park, and
-//! [`copy`], which leaves the moving of bytes to the kernel where it can.
+//! [`copy()`], which leaves the moving of bytes to the kernel where it can.
 //!
 //! ```
 //! use std::io::{Read, Write};

@@ -218,12 +218,17 @@ macro_rules! stream {
 
         impl io::Write for &$name {
             fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-                self.0.transfer(Write, buf.len(), |mut s| s.write(buf))
+                // Not `write`: that raises SIGPIPE in programs that have set its default action.
+                self.0.transfer(Write, buf.len(), |s| {
+                    socket2::SockRef::from(s).send_with_flags(buf, sys::SEND)
+                })
             }
 
             fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                 let wanted = bufs.iter().map(|b| b.len()).sum();
-                self.0.transfer(Write, wanted, |mut s| s.write_vectored(bufs))
+                self.0.transfer(Write, wanted, |s| {
+                    socket2::SockRef::from(s).send_vectored_with_flags(bufs, sys::SEND)
+                })
             }
 
             fn flush(&mut self) -> io::Result<()> {

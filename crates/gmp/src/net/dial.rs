@@ -27,6 +27,10 @@ fn over(error: ContextError) -> io::Error {
     io::Error::new(kind, error)
 }
 
+fn has_passed(context: &Context) -> bool {
+    context.deadline().is_some_and(|at| at <= Instant::now())
+}
+
 /// Runs `attempt` on `stream`, which waits for its write direction, until the context is over. Parks.
 pub(super) fn until_over<T, S>(
     context: &Context,
@@ -56,5 +60,12 @@ where
     };
     // Over by now: the socket may have got the deadline, so it is not given out, connected or not.
     not_over(context)?;
-    outcome.map(|()| stream)
+    match outcome {
+        Ok(()) => Ok(stream),
+        // The attempt knows the context's deadline, too, and may be the first to see it pass.
+        Err(error) if error.kind() == io::ErrorKind::TimedOut && has_passed(context) => {
+            Err(over(ContextError::DeadlineExceeded))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -35,7 +35,8 @@
 //!   (`set_read_timeout`) is per operation and fails it only if it would have to wait longer. Never early.
 //! - `close(&self)` is idempotent, wakes everybody with `ConnectionAborted`, and all that follows fails alike.
 //!   The descriptor's number is not reused before the value is dropped.
-//! - `read` into an empty buffer is 0 at once. Reading and writing allocate nothing. No `EINTR`, no `SIGPIPE`.
+//! - `read` into an empty buffer is 0 at once. Reading and writing allocate nothing. No `EINTR`; no `SIGPIPE`
+//!   from a write to a stream, whatever the program does with that signal.
 //! - `accept` that finds no descriptors left pauses and tries again for a second before it fails.
 //! - A dial that was given a [`Context`](crate::context::Context) ends with it.
 //! - `TCP_NODELAY` is on, as in Go: on connected streams, and on those accepted from a listener bound here.

@@ -13,6 +13,7 @@ use super::dial;
 use super::resolve::each_address;
 use super::socket::Socket;
 use crate::context::Context;
+use crate::sys;
 
 /// A TCP connection.
 pub struct TcpStream(Socket<net::TcpStream>);

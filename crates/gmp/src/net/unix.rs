@@ -14,6 +14,7 @@ use super::dial;
 use super::listener::accept;
 use super::socket::Socket;
 use crate::context::Context;
+use crate::sys;
 
 /// A connected Unix stream socket.
 pub struct UnixStream(Socket<net::UnixStream>);

@@ -48,7 +48,7 @@ fn bit(signal: Signal) -> u128 {
 
 /// The given signals, as they come; all that can be caught if none is given. Their default effects, such as
 /// ending the process, do not happen as long as the receiver exists. Signals that cannot be caught are left out
-/// (see [the module](self)). Neither parks nor blocks; works without a runtime, too.
+/// (see the module). Neither parks nor blocks; works without a runtime, too.
 ///
 /// ```
 /// # unsafe { gmp::run(|| {

@@ -7,6 +7,9 @@ use std::sync::OnceLock;
 
 use socket2::SockAddr;
 
+/// For sends on streams: a peer that is gone is an error, not a signal.
+pub(crate) const SEND: libc::c_int = libc::MSG_NOSIGNAL;
+
 /// A descriptor that becomes readable when the child `pid`, which nobody has waited for yet, has ended.
 ///
 /// # Errors

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+/// std and socket2 make sockets with `SO_NOSIGPIPE` where there is no flag for each send.
+pub(crate) const SEND: libc::c_int = 0;
+
 /// There is none: waiting for a child blocks its thread.
 pub(crate) fn exit_descriptor(_: u32) -> io::Result<OwnedFd> {
     Err(io::ErrorKind::Unsupported.into())

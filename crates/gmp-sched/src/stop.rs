@@ -1,0 +1,116 @@
+//! The end of a runtime: every goroutine comes to rest, and none of them with a lock in its hands if it can be helped.
+//!
+//! When the main goroutine has ended the others never run again. But one that was stopped in the middle of `malloc` or
+//! of a message on standard error would keep that lock for ever, and whoever wants it later, after `run` has returned,
+//! would hang. So a goroutine is not stopped where it is at once:
+//!
+//! - **Z1** who looks for work finds that the runtime stops, lays down its P and ends its thread.
+//! - **Z2** those that were stopped in their handler go on without a P, to where they next enter the runtime, and wait
+//!   there for ever. So do those that lost their P while they slept.
+//! - **Z3** who computes on for longer than [`POLITE`] is stopped by signal, for good: it has not called the runtime for
+//!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
+//! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
+//!
+//! A goroutine that prints, allocates or locks all the time without ever calling the runtime can still be caught by Z3
+//! with a lock.
+
+use std::time::Duration;
+
+use crate::blocking;
+use crate::clock;
+use crate::hold::Lost;
+use crate::m::M;
+use crate::runtime::wake_everybody;
+use crate::scheduler::Scheduler;
+use crate::sync::plain::{AtomicUsize, Ordering};
+use crate::sys;
+
+/// How long a goroutine may compute before it is stopped for good: some hundred times what a call into the C library
+/// takes, and less than anybody notices at the end of a program.
+pub(crate) const POLITE: Duration = Duration::from_millis(2);
+
+/// How long `run` waits for goroutines that do not let themselves be stopped.
+const PATIENCE: Duration = Duration::from_millis(12);
+
+/// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Open [`Finishing`] sections of the process.
+static FINISHING: AtomicUsize = AtomicUsize::new(0);
+
+/// A section that the end of the runtime waits for, because it holds locks of the process; see [`finishing`].
+#[derive(Debug)]
+#[must_use = "the section ends when this is dropped"]
+pub struct Finishing(());
+
+/// Until the guard is dropped the end of a runtime does not stop goroutines for good. For messages of the runtime
+/// itself, such as a panic's, which hold std's locks; a few milliseconds at most. Neither parks nor blocks.
+pub fn finishing() -> Finishing {
+    FINISHING.fetch_add(1, Ordering::AcqRel); // AcqRel: pairs with Acquire in `stop`.
+    Finishing(())
+}
+
+impl Drop for Finishing {
+    fn drop(&mut self) {
+        FINISHING.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+    }
+}
+
+/// Z1 to Z4. By the thread that called `run`.
+pub(crate) fn stop(sched: &'static Scheduler) {
+    sched.begin_stop();
+    wake_everybody(sched);
+    let mut released = Vec::new();
+    let begun = clock::now();
+    let nanoseconds = |time: Duration| time.as_nanos() as u64;
+    loop {
+        let spent = clock::now() - begun;
+        // Acquire: pairs with AcqRel in `finishing`.
+        let finishing = FINISHING.load(Ordering::Acquire) > 0 && spent < nanoseconds(LONGEST);
+        let firmly = !finishing && spent >= nanoseconds(POLITE);
+        release_stopped(sched, &mut released);
+        let mut busy = 0;
+        for index in 0..sched.created() {
+            let p = sched.proc(index);
+            // Acquire: pairs with Release where a P is laid down.
+            // SAFETY: Ms are never freed.
+            let Some(m) = (unsafe { p.m.load(Ordering::Acquire).as_ref() }) else { continue };
+            // Acquire: pairs with B1 of blocking.rs.
+            if blocking::is_takeable(p.lease.load(Ordering::Acquire)) {
+                continue;
+            }
+            busy += 1;
+            p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.
+            if firmly {
+                sched.signal(m);
+            }
+        }
+        for m in &released {
+            if m.hold.lost() == Lost::Still {
+                busy += 1;
+                if firmly {
+                    sched.signal(m);
+                }
+            }
+        }
+        let rest = busy == 0 && sched.monitor.has_ended();
+        if rest || !finishing && spent > nanoseconds(PATIENCE) {
+            return;
+        }
+        sys::nap();
+    }
+}
+
+/// Z2: lets those go on that were stopped in their handler. Without a P they come to rest at their next entry.
+fn release_stopped(sched: &'static Scheduler, released: &mut Vec<&'static M>) {
+    while let Some(g) = sched.tied.take(u64::MAX) {
+        // SAFETY: taken out of a queue, so its thread waits.
+        let Some(thread) = unsafe { g.as_ref() }.tied() else { continue };
+        // Acquire: pairs with Release in `wait_for_p`: that one rests already.
+        if !thread.waits_for_p.load(Ordering::Acquire) {
+            thread.hold.lose();
+            sched.resume(thread);
+            released.push(thread);
+        }
+    }
+}
