@@ -60,13 +60,27 @@ fn sigquit_dumps_while_every_processor_is_hogged() {
             (0..2).for_each(|_| drop(gmp::go(allocate)));
             let parked = gmp::chan::never::<()>();
             let asleep = gmp::go(move || parked.recv().is_err());
-            ready();
+            gmp::go(|| {
+                // Once the other two wait, which may take them a few slices of the hogs.
+                let waits = |text: &[u8]| {
+                    let text = String::from_utf8_lossy(text);
+                    text.contains("[join]:") && text.contains("[chan receive (nil chan)]:")
+                };
+                let mut text = Vec::new();
+                while !waits(&text) {
+                    text.clear();
+                    gmp::yield_now();
+                    gmp::runtime::dump(&mut text).unwrap();
+                }
+                ready();
+                gmp::chan::never::<()>().recv().unwrap_err();
+            });
             drop(asleep.join());
         });
     };
     let (code, text) = quit_when_ready(child);
     assert_eq!(code, Some(2), "{text}");
-    assert_eq!(text.matches("\ngoroutine ").count(), 6, "{text}");
+    assert_eq!(text.matches("\ngoroutine ").count(), 7, "{text}");
     assert!(text.contains("[join]:") && text.contains("[chan receive (nil chan)]:"), "{text}");
     assert!(text.contains("[running]:"), "{text}");
 }
