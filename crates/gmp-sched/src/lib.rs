@@ -51,6 +51,7 @@ mod delayed;
 mod driver;
 mod fatal;
 mod find;
+mod firing;
 mod freeze;
 mod g;
 mod hold;

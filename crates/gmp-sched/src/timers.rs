@@ -3,14 +3,7 @@
 //! A waiter with a deadline puts a node into the heap of the P it runs on; when it is due, whoever looks (the owner, a
 //! thief, the monitor) fires it. Cancelling takes it out of the heap at once, so nothing is left behind that somebody
 //! would have to sweep: a sweep of a million leftovers, as in Go, holds the lock for milliseconds. Nodes are
-//! never freed, and each use of one has a number of its own, so an owner that comes too late finds that out:
-//!
-//! ```text
-//!   node.state   63 .......... 2  1 0
-//!               ┌───────────────┬─────┐   IDLE ─arm─▶ ARMED ─fire─▶ FIRING ─▶ IDLE, use + 1
-//!               │      use      │phase│                └────cancel────────────▲
-//!               └───────────────┴─────┘
-//! ```
+//! never freed, and each use of one has a number of its own (`firing.rs`), so an owner that comes too late finds that out.
 //!
 //! - **T1** the owner takes a free node, writes `fire` and `context`, then ARMED (Release), then puts it into the heap;
 //!   all of it under the heap's lock.
@@ -30,14 +23,10 @@ use gmp_context::prefetch;
 
 use crate::arena::{self, MapVec};
 use crate::clock::NEVER;
+use crate::firing::{Cancelled, Firing};
 use crate::lock::{Lock, LockGuard};
 use crate::sync::plain::{AtomicU64, Ordering};
 use crate::wait::Waiter;
-
-const PHASE: u64 = 3;
-const IDLE: u64 = 0;
-const ARMED: u64 = 1;
-const FIRING: u64 = 2;
 
 /// The place of a node that is in no heap.
 const NOWHERE: usize = usize::MAX;
@@ -48,7 +37,7 @@ pub(crate) type Fire = unsafe fn(*const ()) -> Option<Waiter>;
 /// One timer, in use or not. Never freed; always of the same heap.
 #[derive(Debug)]
 pub(crate) struct Node {
-    state: AtomicU64,
+    firing: Firing,
     fire: Cell<Fire>,
     context: Cell<*const ()>,
     /// Where it is in the heap; while it is free, unused. Guarded by the heap's lock.
@@ -132,10 +121,7 @@ impl Timers {
         let node = heap.take_node();
         node.fire.set(fire);
         node.context.set(context);
-        // Relaxed: the node is the caller's alone while IDLE.
-        let armed = node.state.load(Ordering::Relaxed) & !PHASE | ARMED;
-        // Release: pairs with Acquire in `Node::claim` (T1); publishes the two cells.
-        node.state.store(armed, Ordering::Release);
+        let armed = node.firing.arm();
         if heap.insert(Entry { when, node }) == 0 {
             self.publish(&heap);
         }
@@ -164,7 +150,7 @@ impl Timers {
             drop(heap);
             for slot in &mut due {
                 match slot {
-                    Some(due) if due.node.claim(due.state) => {
+                    Some(due) if due.node.firing.claim(due.seen) => {
                         due.node.fire_claimed(ready);
                         fired += 1;
                     }
@@ -184,11 +170,8 @@ impl Armed {
     /// Waits for a call of `fire` that goes on on another thread.
     pub(crate) fn cancel(self) -> bool {
         let Armed { node, armed, home } = self;
-        let next = (armed & !PHASE).wrapping_add(PHASE + 1) | IDLE;
-        // AcqRel: pairs with `claim` (T3).
-        let won =
-            node.state.compare_exchange(armed, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if won {
+        let prevented = node.firing.cancel(armed) == Cancelled::Prevented;
+        if prevented {
             let mut heap = home.heap.lock();
             let place = node.place.get();
             if place != NOWHERE {
@@ -199,20 +182,18 @@ impl Armed {
             }
             heap.give_node(node);
         } else {
-            let firing = armed & !PHASE | FIRING;
-            // Acquire: pairs with Release at the end of `fire_claimed` (T3).
-            while node.state.load(Ordering::Acquire) == firing {
+            while node.firing.is_firing(armed) {
                 hint::spin_loop();
             }
         }
-        won
+        prevented
     }
 }
 
 /// A node that was due, and which use of it.
 struct Due {
     node: &'static Node,
-    state: u64,
+    seen: u64,
 }
 
 impl Due {
@@ -220,31 +201,17 @@ impl Due {
     fn new(node: &'static Node) -> Due {
         // The waiter slept: its stack is in no cache. All of a batch are asked for before the first is used.
         prefetch(node.context.get().cast());
-        // Relaxed: `claim` decides and synchronises.
-        Due { node, state: node.state.load(Ordering::Relaxed) }
+        Due { node, seen: node.firing.look() }
     }
 }
 
 impl Node {
-    /// Claims the use `seen` for firing (T2), if it was armed then.
-    fn claim(&self, seen: u64) -> bool {
-        // Acquire: pairs with Release in `arm` (T1).
-        seen & PHASE == ARMED
-            && self
-                .state
-                .compare_exchange(seen, seen & !PHASE | FIRING, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-    }
-
     /// Calls what a claimed node is for, ends the use, then readies the waiter.
     fn fire_claimed(&self, ready: &mut dyn FnMut(Waiter)) {
         // SAFETY: armed with a context that is valid until this use is over (contract of `arm`), which T3
         // makes the owner wait for.
         let waiter = unsafe { (self.fire.get())(self.context.get()) };
-        // Relaxed: this thread has claimed it.
-        let state = self.state.load(Ordering::Relaxed);
-        // Release: pairs with Acquire in `cancel` (T3).
-        self.state.store((state & !PHASE).wrapping_add(PHASE + 1) | IDLE, Ordering::Release);
+        self.firing.done();
         if let Some(waiter) = waiter {
             ready(waiter);
         }
@@ -276,7 +243,7 @@ impl Heap {
             // SAFETY: inside the mapping just made.
             let place = unsafe { base.add(i) };
             let node = Node {
-                state: AtomicU64::new(IDLE),
+                firing: Firing::new(),
                 fire: Cell::new(never_fires),
                 context: Cell::new(ptr::null()),
                 place: Cell::new(NOWHERE),
