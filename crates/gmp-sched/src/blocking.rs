@@ -4,19 +4,19 @@
 //! back by one compare-and-swap and nothing has happened. If it lasts, the monitor takes the P and gives it
 //! to another M; leaving then finds the mark gone and looks for a P.
 //!
-//! - **B1** enter: `lease` := next count with bit B (Release). The M holds no P now.
-//! - **B2** the monitor, having seen the same lease twice: CAS to the next count without B. It owns the P.
-//! - **B3** leave: CAS from the very value of B1 to the same count without B. Success: the P was never gone.
+//! The steps, on the word of `lease.rs`:
+//! - **B1** enter: the next count, with bit B. The M holds no P now.
+//! - **B2** the monitor, having seen the same word twice: CAS to the same count without B. It owns the P.
+//! - **B3** leave: CAS from the very word of B1 to the same count without B. Success: the P was never gone.
 
 use crate::critical::critical;
+use crate::lease::Seen;
 use crate::m::M;
 use crate::p::P;
 use crate::park;
 use crate::sync::plain::Ordering;
 use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
-
-const TAKEABLE: u64 = 1;
 
 /// Runs `f`, which may block the thread, on the calling thread; other goroutines go on. Short sections cost
 /// two atomic operations. `f` runs once, may borrow, and must not count on goroutine services: what would
@@ -30,7 +30,7 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
 struct Section {
     m: &'static M,
     p: &'static P,
-    lease: u64,
+    lease: Seen,
 }
 
 /// B1; none outside goroutines and in sections that are open already.
@@ -43,28 +43,14 @@ fn enter() -> Option<Section> {
     unsafe { g.as_ref() }.waits(WaitReason::Blocking);
     // SAFETY: as above.
     trace::note(m, TraceKind::Stop(WaitReason::Blocking), unsafe { g.as_ref() }.id());
-    // Relaxed: only the holder of the P writes while B is not set, and that is this M.
-    let lease = (p.lease.load(Ordering::Relaxed) | TAKEABLE).wrapping_add(TAKEABLE) | TAKEABLE;
     m.set_p(None);
-    // Release: pairs with Acquire in `retake` (B2): the monitor passes on the P as this M left it.
-    p.lease.store(lease, Ordering::Release);
-    Some(Section { m, p, lease })
+    Some(Section { m, p, lease: p.lease.enter() })
 }
 
 impl Drop for Section {
     fn drop(&mut self) {
         let section = critical();
-        // AcqRel: B3; pairs with B2 in both directions.
-        let kept = self
-            .p
-            .lease
-            .compare_exchange(
-                self.lease,
-                self.lease & !TAKEABLE,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            )
-            .is_ok();
+        let kept = self.p.lease.leave(self.lease);
         if kept {
             self.m.set_p(Some(self.p));
         }
@@ -127,18 +113,4 @@ pub(crate) fn wait_for_p(m: &'static M, leave: impl FnOnce() -> usize) {
     while m.waits_for_p.load(Ordering::Acquire) {
         m.parker.park();
     }
-}
-
-/// B2: takes `p` from its blocked holder if its lease is still `seen`. By the monitor; true means that the
-/// caller owns it now.
-pub(crate) fn retake(p: &P, seen: u64) -> bool {
-    let next = (seen | TAKEABLE).wrapping_add(TAKEABLE);
-    // AcqRel: pairs with B1 and B3.
-    seen & TAKEABLE != 0
-        && p.lease.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-}
-
-/// Whether a lease lets the P be taken.
-pub(crate) fn is_takeable(lease: u64) -> bool {
-    lease & TAKEABLE != 0
 }

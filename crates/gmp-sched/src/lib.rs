@@ -59,6 +59,7 @@ mod idle;
 mod inspect;
 mod join;
 mod join_future;
+mod lease;
 mod lock;
 mod look;
 mod lost;

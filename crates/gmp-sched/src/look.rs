@@ -12,8 +12,8 @@
 //!
 //! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
 
-use crate::blocking;
 use crate::clock::NEVER;
+use crate::lease;
 use crate::lost::{self, LostThreads};
 use crate::m::M;
 use crate::p::P;
@@ -41,7 +41,7 @@ pub(crate) struct Seen {
     /// When this tick was first seen; 0 when the P had no holder.
     since: u64,
     switches: u64,
-    lease: u64,
+    lease: lease::Seen,
     lease_since: u64,
     /// The CPU clock of the holder's thread at the beginning of the slice, and at the last look; and when that was.
     first: u64,
@@ -85,12 +85,11 @@ pub(crate) fn look(
         *seen = Seen::default();
         return NEVER;
     };
-    // Acquire: pairs with B1 of blocking.rs.
-    let lease = p.lease.load(Ordering::Acquire);
+    let lease = p.lease.look();
     if lease != seen.lease {
         (seen.lease, seen.lease_since) = (lease, now);
     }
-    if blocking::is_takeable(lease) {
+    if lease.is_takeable() {
         return look_blocked(sched, p, seen, now, need.missed);
     }
     let before = *seen;
@@ -207,7 +206,7 @@ fn look_blocked(
     }
     // AcqRel: counted before the P can be seen idle, for the deadlock detector.
     sched.blocked.fetch_add(1, Ordering::AcqRel);
-    if !blocking::retake(p, seen.lease) {
+    if !p.lease.retake(seen.lease) {
         sched.blocked.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
         return now + ALERT;
     }

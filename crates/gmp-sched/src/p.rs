@@ -3,15 +3,6 @@
 //! There are GOMAXPROCS of them in use. The M that holds a P owns its run queue, caches and counters
 //! without any lock; handing a P to another M (through a parker, a lock or the word below) orders memory,
 //! so the next owner sees everything.
-//!
-//! The word `lease` says whether the owner may lose its P without being asked:
-//!
-//! ```text
-//!    63 ............................ 1   0
-//!   ┌───────────────────────────────┬───┐   B = 1: the owner is in a blocking section; the monitor may
-//!   │ count of sections and retakes │ B │          take the P by moving the count on
-//!   └───────────────────────────────┴───┘   B = 0: the owner keeps it
-//! ```
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
@@ -19,13 +10,14 @@ use std::ptr::{self, NonNull};
 use gmp_context::Stack;
 
 use crate::g::G;
+use crate::lease::Lease;
 use crate::m::M;
 use crate::metrics::{Latencies, PCounters};
 use crate::next::Next;
 use crate::queue::list::List;
 use crate::queue::local::{Ring, Tagged};
 use crate::slots::Cache;
-use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use crate::timers::Timers;
 
 /// Stacks of the default size that a P keeps for itself. Half of them move to or from the shared pool at
@@ -50,8 +42,8 @@ pub(crate) struct P {
     in_order: Cell<u32>,
     /// The running goroutine is to yield at its next call, and may be stopped.
     pub(crate) preempt: AtomicBool,
-    /// See the module's figure.
-    pub(crate) lease: AtomicU64,
+    /// Whether the holder may lose it without being asked (`lease.rs`).
+    pub(crate) lease: Lease,
     /// The M that holds it, for the monitor.
     pub(crate) m: AtomicPtr<M>,
     pub(crate) timers: Timers,
@@ -86,7 +78,7 @@ impl P {
             dispatches: Cell::new(0),
             in_order: Cell::new(0),
             preempt: AtomicBool::new(false),
-            lease: AtomicU64::new(0),
+            lease: Lease::new(),
             m: AtomicPtr::new(ptr::null_mut()),
             timers: Timers::new(),
             stacks: Cell::new(Vec::with_capacity(STACK_CACHE)),

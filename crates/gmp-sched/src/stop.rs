@@ -16,7 +16,6 @@
 
 use std::time::Duration;
 
-use crate::blocking;
 use crate::clock;
 use crate::hold::Lost;
 use crate::m::M;
@@ -75,8 +74,7 @@ pub(crate) fn stop(sched: &'static Scheduler) {
             // Acquire: pairs with Release where a P is laid down.
             // SAFETY: Ms are never freed.
             let Some(m) = (unsafe { p.m.load(Ordering::Acquire).as_ref() }) else { continue };
-            // Acquire: pairs with B1 of blocking.rs.
-            if blocking::is_takeable(p.lease.load(Ordering::Acquire)) {
+            if p.lease.look().is_takeable() {
                 continue;
             }
             busy += 1;
