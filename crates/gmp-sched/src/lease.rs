@@ -3,7 +3,7 @@
 //! ```text
 //!    63 ............................ 1   0
 //!   ┌───────────────────────────────┬───┐   B = 1: the holder is in a blocking section; the monitor may
-//!   │ count of sections             │ B │          take the P by clearing the bit    
+//!   │ count of sections             │ B │          take the P by clearing the bit
 //!   └───────────────────────────────┴───┘   B = 0: the holder keeps it
 //! ```
 //!
