@@ -3,7 +3,7 @@
 mod util;
 
 use std::io::{BufRead, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,14 +22,25 @@ fn lines(output: &std::process::Output) -> Vec<String> {
     text.lines().filter_map(|line| Some(line.split_once("> ")?.1.to_string())).collect()
 }
 
+/// Bytes that are still in the pipe.
+fn unread(pipe: &impl AsRawFd) -> i32 {
+    let mut bytes = 0;
+    // SAFETY: an open descriptor, and room for the answer.
+    assert_eq!(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &mut bytes) }, 0);
+    bytes
+}
+
 #[test]
 fn input_comes_line_by_line_while_others_run() {
     let (reader, mut writer) = gmp::io::pipe().unwrap();
     let feeder = std::thread::spawn(move || {
         for line in ["one\n", "two\n", "thr", "ee\n", "rest without an end"] {
             writer.write_all(line.as_bytes()).unwrap();
-            // Sleep: so that the child waits for some of it; the outcome does not depend on it.
-            std::thread::sleep(std::time::Duration::from_millis(3));
+            // Sleep: the child, once it has read this, shall wait for the next for thirty turns of its other goroutine.
+            let nap = || std::thread::sleep(std::time::Duration::from_millis(3));
+            // At most half a minute: a child that has ended reads no more.
+            (0..10_000).take_while(|_| unread(&writer) > 0).for_each(|_| nap());
+            nap();
         }
     });
     let name = "input_comes_line_by_line_while_others_run";
