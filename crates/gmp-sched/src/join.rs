@@ -122,6 +122,9 @@ impl JoinWord {
         // Relaxed: a look.
         let word = self.0.load(Ordering::Relaxed);
         let is_bell = word > DETACHED && word & BELL != 0;
+        if is_bell && mutant!("join_bell_stays") {
+            return Some(word);
+        }
         // Acquire: pairs with Release in `wait`; the bell's memory is visible.
         let taken = is_bell
             && self.0.compare_exchange(word, OPEN, Ordering::Acquire, Ordering::Relaxed).is_ok();

@@ -85,3 +85,46 @@ fn model_a_task_has_one_owner_in_the_end() {
         assert_eq!(shared.owners.load(Ordering::Relaxed), 1, "leaked");
     });
 }
+
+/// A future gives up while the goroutine ends: its bell goes to one of them, and so does the task.
+#[test]
+fn model_a_bell_is_rung_or_given_back() {
+    model(|| {
+        const WORD: usize = 16 | BELL;
+        struct Shared {
+            word: JoinWord,
+            bells: AtomicUsize,
+            owners: AtomicUsize,
+        }
+        let shared = Arc::new(Shared {
+            word: JoinWord::new(true),
+            bells: AtomicUsize::new(0),
+            owners: AtomicUsize::new(0),
+        });
+        let count = |n: &AtomicUsize| assert_eq!(n.fetch_add(1, Ordering::Relaxed), 0, "twice");
+        let finisher = {
+            let s = shared.clone();
+            thread::spawn(move || {
+                loop {
+                    match s.word.finish() {
+                        Finish::Bell => {
+                            s.word.take_bell().into_iter().for_each(|_| count(&s.bells))
+                        }
+                        Finish::Mine => break count(&s.owners),
+                        Finish::Left => break,
+                        Finish::Ready(_) => unreachable!("nobody but a future waits"),
+                    }
+                }
+            })
+        };
+        let registered = shared.word.wait(WORD) == Wait::Registered;
+        match shared.word.detach() {
+            Detach::Left => {}
+            Detach::Bell(_) => count(&shared.bells),
+            Detach::Mine => count(&shared.owners),
+        }
+        finisher.join().expect("finisher");
+        assert_eq!(shared.bells.load(Ordering::Relaxed), usize::from(registered), "the bell");
+        assert_eq!(shared.owners.load(Ordering::Relaxed), 1, "the task");
+    });
+}

@@ -17,6 +17,7 @@
 use std::time::Duration;
 
 use crate::clock;
+use crate::config::MAX_PROCS;
 use crate::hold::Lost;
 use crate::m::M;
 use crate::runtime::wake_everybody;
@@ -57,9 +58,12 @@ impl Drop for Finishing {
 
 /// Z1 to Z4. By the thread that called `run`.
 pub(crate) fn stop(sched: &'static Scheduler) {
+    // Room for every M, and for those that are being made, while the runtime still works: later a goroutine that is
+    // stopped may hold the allocator's lock, and would not be let go on by who waits for that.
+    // Relaxed: a number; it grows by as many as there are Ps at most from here on.
+    let mut released = Vec::with_capacity(sched.threads.load(Ordering::Relaxed) + MAX_PROCS + 1);
     sched.begin_stop();
     wake_everybody(sched);
-    let mut released = Vec::new();
     let begun = clock::now();
     let nanoseconds = |time: Duration| time.as_nanos() as u64;
     loop {
