@@ -94,6 +94,7 @@ mod task;
 mod testing;
 mod timers;
 mod trace;
+mod trace_ring;
 mod wait;
 pub use blocking::blocking;
 pub use bubble::{BubbleDeadlock, bubble, bubble_now, current_bubble, wait_for_bubble};

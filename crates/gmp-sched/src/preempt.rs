@@ -153,8 +153,6 @@ impl Scheduler {
             return self.queue_tied(g, unsafe { g.as_ref() }, thread);
         };
         p.counters.switches.bump();
-        // SAFETY: taken out of a queue by this M.
-        trace::note(m, TraceKind::Start, unsafe { g.as_ref() }.id());
         m.set_p(None);
         // This M idles next.
         self.pass_to(p, g, thread, true);
@@ -192,6 +190,7 @@ impl Scheduler {
         if thread.waits_for_p.swap(false, Ordering::AcqRel) {
             wake(&|| thread.parker.notify());
         } else {
+            trace::note_resumed(thread, header.id(), p.index);
             wake(&|| self.resume(thread));
         }
     }

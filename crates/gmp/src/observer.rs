@@ -197,6 +197,7 @@ extern "C" fn on_sigquit(_signal: libc::c_int) {
 fn quit() {
     let mut text = String::from("SIGQUIT: quit\n\n");
     text.push_str(&print::dump(collect::collect(true), None));
+    crate::trace::save();
     write_and_exit(&text)
 }
 
@@ -205,6 +206,7 @@ pub(crate) fn deadlock(what: &'static str) {
     let report = move || {
         let mut text = format!("fatal: {what}\n\n");
         text.push_str(&print::dump(collect::collect(true), None));
+        crate::trace::save();
         write_and_exit(&text)
     };
     // On a stack of its own: reading debug information needs more than the scheduler's.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gmp::runtime::{self, Builder};
 
-/// Tells the hogs to end.
+/// Tells hogs to end.
 type Over = Arc<AtomicBool>;
 
 fn dump() -> String {
@@ -73,10 +73,9 @@ fn hogs_have_stacks_whether_they_run_or_were_stopped() {
         };
         // Twice as many as processors: some run and some wait for their turn at any time.
         let all = [spawn(deep), spawn(deep), spawn(allocates), spawn(allocates)];
-        let at = "tests/dump_running.rs:";
         dump_with(&[
-            &["[running]", "dump_running::computes", at],
-            &["[preempted]", "dump_running::computes", at],
+            &["[running]", "dump_running::computes", "tests/dump_running.rs:"],
+            &["[preempted]", "dump_running::computes"],
             &["dump_running::allocates", "created by goroutine"],
         ]);
         over.store(true, Ordering::Relaxed);
