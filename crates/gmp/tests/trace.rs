@@ -63,6 +63,7 @@ fn spans_follow_one_another_and_add_up() {
             let begun = std::time::Instant::now();
             while begun.elapsed() < std::time::Duration::from_millis(60) {}
         };
+        // Sleep: what is recorded.
         let sleeps = || gmp::blocking(|| std::thread::sleep(std::time::Duration::from_millis(30)));
         let all = [gmp::go(hog), gmp::go(hog), gmp::go(hog), gmp::go(hog), gmp::go(sleeps)];
         all.into_iter().for_each(|h| h.join().unwrap());
