@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use gmp_top::{Client, plain};
@@ -14,7 +14,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// Runs the test `name` as a child that serves at `path`, with a flight recorder; none in the child itself.
-fn child(name: &str, path: &PathBuf) -> Option<Child> {
+fn child(name: &str, path: &Path) -> Option<Child> {
     if std::env::var_os(CASE).is_some() {
         return None;
     }
@@ -31,7 +31,7 @@ fn program() {
     gmp::chan::never::<()>().recv().unwrap_err();
 }
 
-fn attach(path: &PathBuf) -> Client {
+fn attach(path: &Path) -> Client {
     loop {
         if let Ok(client) = Client::attach(path) {
             return client;
