@@ -91,6 +91,7 @@ mod testing;
 mod timers;
 mod trace;
 mod wait;
+mod worth;
 pub use blocking::blocking;
 pub use bubble::{BubbleDeadlock, bubble, bubble_now, current_bubble, wait_for_bubble};
 pub use claim::Claim;
