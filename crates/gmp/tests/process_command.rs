@@ -64,7 +64,7 @@ fn waiting_for_a_child_ends_its_input() {
 
 #[gmp::test(unsafe)]
 fn killed_and_timed_out() {
-    let mut child = sh("sleep 600").spawn().unwrap();
+    let mut child = sh("exec sleep 600").spawn().unwrap();
     let patience = Duration::from_millis(5);
     let start = Instant::now();
     assert_eq!(child.wait_timeout(patience).unwrap(), None);
