@@ -10,6 +10,7 @@ mod cargo;
 mod ci;
 mod clippy;
 mod cross;
+mod debian;
 mod doc;
 mod files;
 mod fmt;
@@ -39,7 +40,7 @@ const GATES: [(&str, &str, Gate); 11] = [
     ("doc", "documentation, broken links denied", doc::pages),
     ("loom", "[CRATE..] [--only NAME]  models and their mutants", loom::run),
     ("package", "what each crate would publish", package::run),
-    ("msrv", "the oldest promised compiler", msrv::run),
+    ("msrv", "[--install]  the oldest promised compiler", msrv::run),
     ("san", "[CRATE..]  tests under the address sanitizer, gmp-context's under valgrind", san::run),
     ("asm", "[--bless]  the machine code of the switch, compared with what is kept", asm::run),
 ];
