@@ -90,7 +90,8 @@ pub(crate) fn install(folder: &Path, version: &str) -> Result<(), String> {
         for archive in debs(&archives)?.into_iter().filter(|path| seen.insert(path.clone())) {
             must(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(folder))?;
             let needs = must(Command::new("dpkg-deb").arg("-f").arg(&archive).arg("Depends"))?;
-            wanted.extend(dependencies(&needs).filter(|n| !installed(n) && known.insert(n.clone())));
+            wanted
+                .extend(dependencies(&needs).filter(|n| !installed(n) && known.insert(n.clone())));
         }
     }
     // The archives have served, and are as large as what was in them.

@@ -6,6 +6,7 @@
 
 mod asm;
 mod bench;
+mod book;
 mod cargo;
 mod ci;
 mod clippy;
@@ -25,19 +26,21 @@ mod san;
 mod stress;
 mod suite;
 mod tidy;
+mod tools;
 
 use std::process::ExitCode;
 
 use gate::Gate;
 
 /// The gates that can be run by name, with what they take.
-const GATES: [(&str, &str, Gate); 11] = [
+const GATES: [(&str, &str, Gate); 12] = [
     ("fmt", "[--fix]  rustfmt over every file", fmt::run),
     ("tidy", "the rules of the repository", tidy::run),
     ("clippy", "warnings denied, all targets", clippy::run),
     ("test", "[debug|release] [-p CRATE] [FILTER]  unit and integration tests", suite::either),
     ("doctest", "examples in the documentation", doc::tests),
     ("doc", "documentation, broken links denied", doc::pages),
+    ("book", "[--install]  the documents as one book: chapters, links, mdBook", book::run),
     ("loom", "[CRATE..] [--only NAME]  models and their mutants", loom::run),
     ("package", "what each crate would publish", package::run),
     ("msrv", "[--install]  the oldest promised compiler", msrv::run),

@@ -1,6 +1,6 @@
 //! Documents: the code map is complete, commands exist, code is compiled, links lead somewhere.
 
-use crate::files::File;
+use crate::files::{File, resolve};
 
 fn find<'a>(files: &'a [File], path: &str) -> Option<&'a File> {
     files.iter().find(|file| file.path == path)
@@ -143,20 +143,6 @@ pub(super) fn links(files: &[File], breaches: &mut Vec<String>) {
             }
         }
     }
-}
-
-/// `relative` as seen from the file `from`; `None` when it leaves the repository.
-fn resolve(from: &str, relative: &str) -> Option<String> {
-    let mut parts: Vec<&str> = from.split('/').collect();
-    parts.pop();
-    for part in relative.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 #[cfg(test)]
