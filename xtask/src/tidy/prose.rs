@@ -71,7 +71,7 @@ fn expand(path: &str) -> Vec<String> {
     }
 }
 
-/// What the README tells a newcomer to type exists, and its Rust is compiled as a doc test.
+/// What the documents tell a newcomer to type exists, and the Rust of READMEs and `docs/` is compiled as doc tests.
 pub(super) fn readme(files: &[File], breaches: &mut Vec<String>) {
     let Some(readme) = find(files, "README.md") else {
         breaches.push("README.md is missing".to_owned());
@@ -112,7 +112,8 @@ pub(super) fn readme(files: &[File], breaches: &mut Vec<String>) {
             .iter()
             .filter(|f| f.is_rust())
             .any(|f| f.text.contains("include_str!") && includes(f, &file.path));
-        if rust && file.name() == "README.md" && !compiled {
+        let public = file.name() == "README.md" || file.path.starts_with("docs/");
+        if rust && public && !compiled {
             breaches.push(format!("{}: its code is not compiled (`include_str!`)", file.path));
         }
     }
@@ -175,6 +176,11 @@ mod tests {
         assert_eq!(with("cargo xtask nonsense").len(), 1);
         assert_eq!(with("cargo run --example absent").len(), 1);
         assert_eq!(with("```rust\n```").len(), 1);
+        let page = File::new("docs/a.md", "```rust\n```\n");
+        assert_eq!(
+            breaches(readme_rule, &[script.clone(), tasks.clone(), readme(""), page]).len(),
+            1
+        );
     }
 
     #[test]
