@@ -48,16 +48,8 @@ const GATES: [(&str, &str, Gate); 15] = [
     ("loom", "[CRATE..] [--only NAME]  models and their mutants", loom::run),
     ("package", "what each crate would publish", package::run),
     ("msrv", "[--install]  the oldest promised compiler", msrv::run),
-    (
-        "deny",
-        "[--install] [--advisories]  licences and sources of dependencies, by cargo-deny",
-        deny::run,
-    ),
-    (
-        "semver",
-        "[--install] [--since REVISION]  the public interface, by cargo-semver-checks",
-        semver::run,
-    ),
+    ("deny", "[--install] [--advisories]  licences, sources, duplicates", deny::run),
+    ("semver", "[--install] [--since REVISION]  the public interface", semver::run),
     ("san", "[CRATE..]  tests under the address sanitizer, gmp-context's under valgrind", san::run),
     ("asm", "[--bless]  the machine code of the switch, compared with what is kept", asm::run),
 ];

@@ -31,10 +31,10 @@ impl Book {
             return book;
         };
         book.config.clone_from(&config.text);
-        for (line, target) in links(&summary.text) {
-            match resolve(SUMMARY, target).and_then(|path| map.find(&path)) {
-                Some(file) => drop(map.chapters.insert(&file.path, anchors(&file.text))),
-                None => book.problems.push(format!("{SUMMARY}:{line}: no {target}")),
+        // A target that does not exist is named below, when the table of contents itself is rewritten.
+        for target in links(&summary.text) {
+            if let Some(file) = resolve(SUMMARY, target).and_then(|path| map.find(&path)) {
+                map.chapters.insert(&file.path, anchors(&file.text));
             }
         }
         for file in files.iter().filter(|file| file.path.starts_with("docs/")) {
@@ -131,13 +131,13 @@ fn split(line: &str) -> Option<(&str, &str, &str, &str)> {
     Some((&line[..open], &line[open + 1..middle], &line[middle + 2..end], &line[end + 1..]))
 }
 
-/// Line number and target of every link.
-fn links(text: &str) -> Vec<(usize, &str)> {
+/// The target of every link.
+fn links(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    for line in text.lines() {
         let mut rest = line;
         while let Some((_, _, target, after)) = split(rest) {
-            found.push((index + 1, target));
+            found.push(target);
             rest = after;
         }
     }
@@ -193,11 +193,11 @@ mod tests {
     #[test]
     fn what_leads_nowhere_is_named() {
         let problems = |summary: &str, text: &str| book(summary, &[("docs/a.md", text)]).problems;
-        assert_eq!(problems("[a](a.md)\n", "# A\n"), [String::new(); 0]);
+        assert!(problems("[a](a.md)\n", "# A\n").is_empty());
         assert_eq!(problems("", "# A\n"), ["docs/SUMMARY.md: docs/a.md is no chapter"]);
         assert_eq!(problems("[a](a.md) [b](b.md)\n", ""), ["docs/SUMMARY.md:1: no b.md"]);
         assert_eq!(problems("[a](a.md)\n", "[x](b.rs)\n"), ["docs/a.md:1: no b.rs"]);
         assert_eq!(problems("[a](a.md)\n", "[x](#b)\n"), ["docs/a.md:1: no heading for #b"]);
-        assert_eq!(problems("[a](a.md)\n", "```\n[x](b.rs)\n```\n"), [String::new(); 0]);
+        assert!(problems("[a](a.md)\n", "```\n[x](b.rs)\n```\n").is_empty());
     }
 }
