@@ -34,7 +34,7 @@ const RULES: [(&str, Rule); 16] = [
     ("assembly is drawn", atomics::figures),
     ("crate edges point down", edges::check),
     ("ARCHITECTURE.md lists every source file, and no other", prose::code_map),
-    ("README commands exist and its code is compiled", prose::readme),
+    ("commands in documents exist, their code is compiled", prose::readme),
     ("links between documents lead somewhere", prose::links),
 ];
 
