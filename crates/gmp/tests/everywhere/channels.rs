@@ -110,6 +110,7 @@ fn lists_made_at_run_time_face_each_other() {
     });
 }
 
+/// Promise C14.
 #[test]
 fn a_close_ends_every_kind_of_wait() {
     in_all_places(|a, b| {
