@@ -49,6 +49,8 @@ pub(crate) struct Seen {
     read_at: u64,
     /// It was asked to give way in this slice.
     asked: bool,
+    /// Looks in a row at which the thread was ready and had got no CPU.
+    put_off: u32,
 }
 
 /// Who waits beside the Ps' own queues.
@@ -119,16 +121,22 @@ pub(crate) fn look(
         return before.read_at + STILL;
     }
     if still {
+        let asleep = sched.is_asleep(m);
+        if !asleep {
+            m.move_away();
+        }
+        seen.put_off += 1;
         // One that gets no CPU keeps its P, unless a timer is due: then somebody else may be luckier.
-        let idle = sched.is_asleep(m) || pressed && now - before.read_at >= ALERT / 2;
+        let idle = asleep || pressed && now - before.read_at >= ALERT;
         if idle && sched.monitor.may_retake(sched) && lost::retake(sched, m, p) {
             need.served(pressed);
             lost.add(m, seen.cpu, now);
             lend(sched, p, pressed);
         }
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
-        return now + ALERT / 2;
+        return now + ((ALERT / 2) << seen.put_off.min(4));
     }
+    seen.put_off = 0;
     let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { now - seen.since };
     let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
     if used < limit {
@@ -148,7 +156,7 @@ pub(crate) fn look(
     if sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
         sched.stop(m);
     }
-    now + ALERT
+    crate::clock::now() + ALERT
 }
 
 impl Seen {

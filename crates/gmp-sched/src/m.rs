@@ -208,6 +208,13 @@ impl M {
         }
     }
 
+    /// Moves its thread, which is ready and gets no CPU, to another CPU. By the monitor.
+    pub(crate) fn move_away(&self) -> bool {
+        // Relaxed: written before the M was first seen by others.
+        let tid = self.tid.load(Ordering::Relaxed);
+        !self.locked.get() && self.sched.cpus.is_some_and(|cpus| tid != 0 && cpus.move_away(tid))
+    }
+
     /// A random number from this M's generator.
     #[inline]
     pub(crate) fn random(&self) -> u64 {

@@ -82,11 +82,66 @@ impl CpuMask {
             unsafe { libc::CPU_SET(cpu, &mut here) };
         }
         let steered = cpu >= 0 && set_to(&here) == 0;
+        let humble = steered && set_policy(tid, libc::SCHED_BATCH);
         wake();
+        if humble {
+            set_policy(tid, libc::SCHED_OTHER);
+        }
         if steered {
             set_to(&self.0);
         }
     }
+}
+
+impl CpuMask {
+    /// Moves thread `tid` of this process, which is ready and gets no CPU, to another CPU than the one it waits for.
+    /// False when there is no other. Allocates nothing.
+    pub(crate) fn move_away(&self, tid: i32) -> bool {
+        let Some(cpu) = last_cpu(tid) else { return false };
+        let mut others = self.0;
+        // SAFETY: indexes within the set: the kernel's numbers of CPUs fit a set that `sched_getaffinity` accepted.
+        unsafe { libc::CPU_CLR(cpu, &mut others) };
+        let set_to = |set: &libc::cpu_set_t| {
+            // SAFETY: the set is valid for its size. A thread that has ended, and an empty set, only make it fail.
+            unsafe { libc::sched_setaffinity(tid, size_of::<libc::cpu_set_t>(), set) == 0 }
+        };
+        // The kernel moves a thread that is ready at once.
+        let moved = set_to(&others);
+        if moved {
+            set_to(&self.0);
+        }
+        moved
+    }
+}
+
+fn set_policy(tid: i32, policy: libc::c_int) -> bool {
+    let none = libc::sched_param { sched_priority: 0 };
+    // SAFETY: a valid parameter. A thread that has ended only makes it fail.
+    unsafe { libc::syscall(libc::SYS_sched_setscheduler, tid, policy, &raw const none) == 0 }
+}
+
+/// The CPU that thread `tid` of this process has run on last, or waits for. Some ten microseconds; allocates nothing.
+fn last_cpu(tid: i32) -> Option<usize> {
+    use std::io::Write as _;
+    /// The field of `stat` behind the name, counted from 0: the 39th of all (proc(5)).
+    const PROCESSOR: usize = 36;
+    let mut path = [0_u8; 48];
+    write!(&mut path[..47], "/proc/self/task/{tid}/stat").ok()?;
+    // SAFETY: the path ends in a zero.
+    let file = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return None;
+    }
+    let mut text = [0_u8; 1024];
+    // SAFETY: the length of the buffer; `file` is ours.
+    let length = unsafe { libc::read(file, text.as_mut_ptr().cast(), text.len()) };
+    // SAFETY: ours, and not used again.
+    unsafe { libc::close(file) };
+    let text = text.get(..usize::try_from(length).ok()?)?;
+    // A name may contain anything, parentheses too; the last one ends it.
+    let name = text.iter().rposition(|&byte| byte == b')')?;
+    let field = text.get(name + 2..)?.split(|&byte| byte == b' ').nth(PROCESSOR)?;
+    std::str::from_utf8(field).ok()?.parse().ok()
 }
 
 /// How many CPUs the calling thread may run on; `None` when the kernel has more than a set holds.

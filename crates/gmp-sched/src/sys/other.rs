@@ -73,6 +73,11 @@ impl CpuMask {
     pub(crate) fn wake_here(&self, _tid: i32, wake: impl FnOnce()) {
         wake();
     }
+
+    /// Not possible here.
+    pub(crate) fn move_away(&self, _tid: i32) -> bool {
+        false
+    }
 }
 
 /// Not needed here.
