@@ -25,6 +25,11 @@ const ALERT: u64 = 100_000;
 /// How far apart two readings of a CPU clock are that say that it stands still. One that runs advances by nanoseconds;
 /// this leaves room for an interrupt.
 const STILL: u64 = 20_000;
+/// When it looks again after a signal: a hundred times what one takes. Sooner, the monitor would use so much of the CPU
+/// that the kernel makes it wait.
+const UNANSWERED: u64 = 400_000;
+/// A thread that gets no CPU is looked at after 100 µs, then after twice as long, this often.
+const MOST_PUT_OFF: u32 = 4;
 /// A blocking section shorter than this keeps its P: twice what a hand-over costs (Go: 20 µs).
 const BLOCKED_FOR: u64 = 40_000;
 /// A blocked P that nobody misses is taken after this, so that it can serve work that comes from outside.
@@ -49,7 +54,7 @@ pub(crate) struct Seen {
     read_at: u64,
     /// It was asked to give way in this slice.
     asked: bool,
-    /// Looks in a row at which the thread was ready and had got no CPU.
+    /// Looks in a row at which the thread had got no CPU.
     put_off: u32,
 }
 
@@ -123,6 +128,7 @@ pub(crate) fn look(
     if still {
         let asleep = sched.is_asleep(m);
         if !asleep {
+            // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
             m.move_away();
         }
         seen.put_off += 1;
@@ -134,7 +140,7 @@ pub(crate) fn look(
             lend(sched, p, pressed);
         }
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
-        return now + ((ALERT / 2) << seen.put_off.min(4));
+        return now + ((ALERT / 2) << seen.put_off.min(MOST_PUT_OFF));
     }
     seen.put_off = 0;
     let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { now - seen.since };
@@ -154,9 +160,11 @@ pub(crate) fn look(
         return now + STILL;
     }
     if sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
-        sched.stop(m);
+        if sched.stop(m) {
+            return now + UNANSWERED;
+        }
     }
-    crate::clock::now() + ALERT
+    now + ALERT
 }
 
 impl Seen {
