@@ -159,12 +159,8 @@ pub(crate) fn look(
     if falls_asleep(sched, m, cpu) {
         return now + STILL;
     }
-    if sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
-        if sched.stop(m) {
-            return now + UNANSWERED;
-        }
-    }
-    now + ALERT
+    let stops = sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) && sched.stop(m);
+    now + if stops { UNANSWERED } else { ALERT }
 }
 
 impl Seen {
