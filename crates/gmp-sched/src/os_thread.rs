@@ -43,7 +43,7 @@ fn change(by: i16) {
     let header: &G = unsafe { g.as_ref() };
     let locks = header.locks.get().saturating_add_signed(by);
     header.locks.set(locks);
-    m.locked.set(locks != 0);
+    m.locked.store(locks != 0, Ordering::Relaxed); // Relaxed: for this thread; the monitor only avoids it.
     if locks == 0 {
         // Release: pairs with Acquire in `G::tied`.
         header.tied.store(ptr::null_mut(), Ordering::Release);
