@@ -19,6 +19,7 @@ use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, Ordering, compiler_fence};
+use crate::sys::Use;
 use crate::trace::{self, Ring};
 
 /// An OS thread of the runtime.
@@ -72,7 +73,9 @@ pub(crate) struct M {
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
     pub(crate) waits_for_p: AtomicBool,
     /// A goroutine has locked itself to this thread, which runs nothing else.
-    pub(crate) locked: Cell<bool>,
+    pub(crate) locked: AtomicBool,
+    /// It was woken to compute, with a long slice of the kernel.
+    long_use: AtomicBool,
     /// When its goroutine's turn comes, while that is in the queue of tied ones. Guarded by its lock.
     pub(crate) turn: Cell<u64>,
     /// What the monitor notes about it while it has lost its P.
@@ -115,7 +118,8 @@ impl M {
             older: Cell::new(ptr::null()),
             frozen: AtomicBool::new(false),
             waits_for_p: AtomicBool::new(false),
-            locked: Cell::new(false),
+            locked: AtomicBool::new(false),
+            long_use: AtomicBool::new(false),
             turn: Cell::new(0),
             lost: lost::Record::default(),
         }));
@@ -218,12 +222,41 @@ impl M {
         self.g.store(g.map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
     }
 
-    /// Runs `wake`, which wakes this M's thread, so that it wakes where the caller, who is about to sleep, is.
-    pub(crate) fn wake_here(&self, wake: impl FnOnce()) {
+    /// Runs `wake`, which wakes this M's thread, so that it wakes where the caller is, as soon as that sleeps. In the
+    /// signal handler, too.
+    pub(crate) fn wake_here(&self, next: Use, wake: impl FnOnce()) {
         // Relaxed: written before the M was first seen by others.
-        match (&self.sched.cpus, self.tid.load(Ordering::Relaxed)) {
-            (Some(cpus), tid) if tid != 0 => cpus.wake_here(tid, wake),
+        match (&self.sched.placing, self.tid.load(Ordering::Relaxed)) {
+            (Some(placing), tid) if tid != 0 => {
+                // Relaxed: published by the wake.
+                self.long_use.store(next == Use::Long, Ordering::Relaxed);
+                placing.wake_here(tid, next, wake);
+            }
             _ => wake(),
+        }
+    }
+
+    /// It idles, and will no longer be the thread of somebody who computes.
+    #[inline]
+    pub(crate) fn end_long_use(&self) {
+        // Relaxed, both: written before the wake; this thread's own since.
+        if self.long_use.load(Ordering::Relaxed) {
+            self.long_use.store(false, Ordering::Relaxed);
+            if let Some(placing) = &self.sched.placing {
+                placing.end_long_use();
+            }
+        }
+    }
+
+    /// Moves its thread, which is ready and gets no CPU, to another CPU. By the monitor.
+    pub(crate) fn move_away(&self) {
+        // Relaxed, both: written before the M was first seen by others; a goroutine that locks itself to the thread at
+        // this moment may find it moved once.
+        let tid = self.tid.load(Ordering::Relaxed);
+        if let Some(placing) = self.sched.placing.as_ref().filter(|_| tid != 0) {
+            if !self.locked.load(Ordering::Relaxed) {
+                placing.move_away(tid);
+            }
         }
     }
 

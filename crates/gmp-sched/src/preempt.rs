@@ -26,6 +26,7 @@ use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sleep;
 use crate::sync::plain::Ordering;
+use crate::sys::Use;
 use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
@@ -92,7 +93,7 @@ fn hand_over(m: &'static M) -> bool {
     spare.stopped.store(ptr::from_ref(m).cast_mut(), Ordering::Release);
     // Release: as above; publishes both.
     spare.next_p.store(ptr::from_ref(p).cast_mut(), Ordering::Release);
-    spare.wake_here(|| spare.parker.notify());
+    spare.wake_here(Use::Short, || spare.parker.notify());
     true
 }
 
@@ -176,7 +177,9 @@ impl Scheduler {
             header.tied.store(ptr::null_mut(), Ordering::Release);
         }
         // The CPUs of a thread that a goroutine is locked to are the goroutine's business.
-        let wake = |wake: &dyn Fn()| if here && !locked { thread.wake_here(wake) } else { wake() };
+        let wake = |wake: &dyn Fn()| {
+            if here && !locked { thread.wake_here(Use::Long, wake) } else { wake() }
+        };
         let context = header.context.take();
         header.context.set(context);
         if context.is_some() {
