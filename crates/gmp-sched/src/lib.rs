@@ -47,6 +47,7 @@ mod config;
 mod cpus;
 mod critical;
 mod current;
+mod debugger;
 mod delayed;
 mod driver;
 mod fatal;

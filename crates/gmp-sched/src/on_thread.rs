@@ -61,7 +61,7 @@ unsafe impl Send for Content {}
 pub(crate) type Slot = crate::photo::Slot<Content>;
 
 /// All Ms of all runtimes, the newest first.
-static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
+pub(crate) static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
 
 /// Adds an M, when it is made.
 pub(crate) fn add(m: &'static M) {
