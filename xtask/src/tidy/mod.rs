@@ -6,6 +6,7 @@
 mod atomics;
 mod edges;
 mod layout;
+mod promises;
 mod prose;
 mod text;
 
@@ -19,7 +20,7 @@ type Rule = fn(&[File], &mut Vec<String>);
 const SHOWN: usize = 25;
 
 /// Every rule, with what it asks for.
-const RULES: [(&str, Rule); 16] = [
+const RULES: [(&str, Rule); 17] = [
     ("a file opens with `//!`", layout::heads),
     ("a file holds one concept: 500 lines, tests/ 150", layout::lengths),
     ("imports stand in three groups", layout::imports),
@@ -36,6 +37,7 @@ const RULES: [(&str, Rule); 16] = [
     ("ARCHITECTURE.md lists every source file, and no other", prose::code_map),
     ("commands in documents exist, their code is compiled", prose::readme),
     ("links between documents lead somewhere", prose::links),
+    ("promises have numbers and tests that name them", promises::named),
 ];
 
 pub(crate) fn run(_: &[String]) -> Result<Report, String> {
