@@ -14,12 +14,12 @@ use crate::bench::results::{Missing, Results, Series};
 use crate::bench::{http, machine, peers, store, warm};
 use crate::process::{Output, capture};
 
-/// The longest that one run may take. The sizes are made for a second; a runtime that needs this
+/// The longest that one run may take, and that of `--quick`. The sizes are made for a second; a runtime that needs this
 /// long has left the comparison.
-const RUN_LIMIT: Duration = Duration::from_secs(60);
+const RUN_LIMIT: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(15)];
 
-/// A runtime whose first run of a workload takes longer gets fewer rounds of it.
-const LONG: Duration = Duration::from_secs(5);
+/// A runtime whose first run of a workload takes longer, with `--quick` and without, gets fewer rounds of it.
+const LONG: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
 /// Name, value and check of each quantity of one run.
 type Values = Vec<(String, f64, String)>;
@@ -114,7 +114,7 @@ fn measure(
                 }
             }
             progress.ran();
-            if round == 0 && start.elapsed() > LONG {
+            if round == 0 && start.elapsed() > LONG[usize::from(options.quick)] {
                 left[at] = left[at].min(if options.quick { 0 } else { 2 });
             }
         }
@@ -138,12 +138,13 @@ fn contestants<'a>(
         }
     }
     let (procs, size) = (options.procs, options.size(workload));
+    let limit = RUN_LIMIT[usize::from(options.quick)];
     let runners = built.programs.iter().filter(|p| p.runs.iter().any(|name| name == workload.name));
     if !workload.name.starts_with("http") {
         return runners
             .map(|program| Contestant {
                 runtime: &program.runtime,
-                run: Box::new(move || once(program, workload.name, procs, size)),
+                run: Box::new(move || once(program, workload.name, procs, size, limit)),
             })
             .collect();
     }
@@ -202,11 +203,17 @@ fn contestants<'a>(
 }
 
 /// Runs a program once; the name, value and check of each quantity.
-fn once(program: &Program, workload: &str, procs: usize, size: u64) -> Result<Values, String> {
+fn once(
+    program: &Program,
+    workload: &str,
+    procs: usize,
+    size: u64,
+    limit: Duration,
+) -> Result<Values, String> {
     let mut command = raised(&program.path);
     command.arg(workload);
     command.args(["--procs", &procs.to_string(), "--size", &size.to_string()]);
-    let out = capture(command.env("RUST_BACKTRACE", "0"), RUN_LIMIT)?;
+    let out = capture(command.env("RUST_BACKTRACE", "0"), limit)?;
     if !out.success() {
         return Err(why(&out));
     }
