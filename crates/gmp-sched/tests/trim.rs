@@ -5,7 +5,6 @@ mod common;
 
 use std::fs;
 use std::hint::black_box;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
