@@ -58,7 +58,7 @@ pub(crate) struct Scheduler {
     pub(crate) slice: u64,
     pub(crate) stacks: &'static StackPool,
     /// Where the runtime's threads may run, if that is known.
-    pub(crate) cpus: Option<sys::CpuMask>,
+    pub(crate) placing: Option<sys::Placing>,
     ps: Box<[OnceLock<Box<P>>]>,
     /// Ps that exist; those from `procs` on are out of service.
     created: AtomicUsize,
@@ -110,7 +110,7 @@ impl Scheduler {
             slice: u64::try_from(config.time_slice.as_nanos()).unwrap_or(u64::MAX),
             stack_class,
             stacks: &STACKS,
-            cpus: sys::CpuMask::current(),
+            placing: sys::Placing::current(),
             ps: (0..MAX_PROCS).map(|_| OnceLock::new()).collect(),
             created: AtomicUsize::new(0),
             procs: AtomicUsize::new(config.procs.clamp(1, MAX_PROCS)),

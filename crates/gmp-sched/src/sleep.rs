@@ -311,6 +311,7 @@ pub(crate) fn adopt(m: &'static M) -> bool {
 /// Sleeps until somebody hands `m` a P; false when the runtime stops. On g0 of an M that has none.
 pub(crate) fn without_p(m: &'static M) -> bool {
     let sched = m.sched;
+    m.end_long_use();
     let mut lists = sched.lists.lock();
     if let Some((index, searching)) = lists.pop_orphan() {
         drop(lists);
@@ -342,6 +343,7 @@ fn park(m: &'static M) -> bool {
 /// I1 to I5: `m` has found nothing to do. On return it has a P again, or none and must look once more.
 pub(crate) fn with_p(m: &'static M, p: &'static P) {
     let sched = m.sched;
+    m.end_long_use();
     let mut lists = sched.lists.lock();
     m.set_p(None);
     lists.push_p(sched, p); // I1

@@ -32,6 +32,7 @@ use crate::m::M;
 use crate::park;
 use crate::scheduler::Scheduler;
 use crate::slots;
+use crate::sync::plain::Ordering;
 use crate::trace::{self, TraceKind};
 use crate::wait::{WaitReason, Waiter};
 
@@ -307,7 +308,7 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
         }
     };
     // Also if the guard was forgotten.
-    m.locked.set(false);
+    m.locked.store(false, Ordering::Relaxed); // Relaxed: as in `os_thread.rs`.
     m.set_g(None);
     let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
     if stack.size() == m.sched.config.stack_size {

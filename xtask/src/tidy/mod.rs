@@ -35,7 +35,7 @@ const RULES: [(&str, Rule); 17] = [
     ("assembly is drawn", atomics::figures),
     ("crate edges point down", edges::check),
     ("ARCHITECTURE.md lists every source file, and no other", prose::code_map),
-    ("README commands exist and its code is compiled", prose::readme),
+    ("commands in documents exist, their code is compiled", prose::readme),
     ("links between documents lead somewhere", prose::links),
     ("promises have numbers and tests that name them", promises::named),
 ];
