@@ -87,7 +87,7 @@ pub use generator::Generator;
 pub use limits::ReserveError;
 pub use memory::{PooledStack, StackMemory};
 pub use pool::{PoolStats, StackPool};
-pub use segment::{grow, grow_on, maybe_grow, remaining};
+pub use segment::{grow, grow_on, maybe_grow, remaining, stack_around};
 pub use stack::{Stack, default_stack_size};
 
 #[cfg(doctest)]

@@ -34,7 +34,8 @@ pub(crate) enum Found {
 /// Finds a goroutine for `m`, sleeping until there is one. On g0.
 pub(crate) fn find(m: &'static M) -> Found {
     loop {
-        if m.locked.get() && m.pending.get().is_none() {
+        // Relaxed: written by this thread.
+        if m.locked.load(Ordering::Relaxed) && m.pending.get().is_none() {
             if os_thread::wait_for_turn(m) {
                 continue;
             }

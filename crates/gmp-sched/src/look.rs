@@ -25,6 +25,11 @@ const ALERT: u64 = 100_000;
 /// How far apart two readings of a CPU clock are that say that it stands still. One that runs advances by nanoseconds;
 /// this leaves room for an interrupt.
 const STILL: u64 = 20_000;
+/// When it looks again after a signal: a hundred times what one takes. Sooner, the monitor would use so much of the CPU
+/// that the kernel makes it wait.
+const UNANSWERED: u64 = 400_000;
+/// A thread that gets no CPU is looked at after 100 µs, then after twice as long, this often.
+const MOST_PUT_OFF: u32 = 4;
 /// A blocking section shorter than this keeps its P: twice what a hand-over costs (Go: 20 µs).
 const BLOCKED_FOR: u64 = 40_000;
 /// A blocked P that nobody misses is taken after this, so that it can serve work that comes from outside.
@@ -49,6 +54,8 @@ pub(crate) struct Seen {
     read_at: u64,
     /// It was asked to give way in this slice.
     asked: bool,
+    /// Looks in a row at which the thread had got no CPU.
+    put_off: u32,
 }
 
 /// Who waits beside the Ps' own queues.
@@ -119,16 +126,23 @@ pub(crate) fn look(
         return before.read_at + STILL;
     }
     if still {
+        let asleep = sched.is_asleep(m);
+        if !asleep {
+            // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
+            m.move_away();
+        }
+        seen.put_off += 1;
         // One that gets no CPU keeps its P, unless a timer is due: then somebody else may be luckier.
-        let idle = sched.is_asleep(m) || pressed && now - before.read_at >= ALERT / 2;
+        let idle = asleep || pressed && now - before.read_at >= ALERT;
         if idle && sched.monitor.may_retake(sched) && lost::retake(sched, m, p) {
             need.served(pressed);
             lost.add(m, seen.cpu, now);
             lend(sched, p, pressed);
         }
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
-        return now + ALERT / 2;
+        return now + ((ALERT / 2) << seen.put_off.min(MOST_PUT_OFF));
     }
+    seen.put_off = 0;
     let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { now - seen.since };
     let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
     if used < limit {
@@ -145,10 +159,8 @@ pub(crate) fn look(
     if falls_asleep(sched, m, cpu) {
         return now + STILL;
     }
-    if sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
-        sched.stop(m);
-    }
-    now + ALERT
+    let stops = sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) && sched.stop(m);
+    now + if stops { UNANSWERED } else { ALERT }
 }
 
 impl Seen {

@@ -11,12 +11,15 @@ use std::sync::OnceLock;
 use gmp_context::{Context, Stack};
 
 use crate::g::G;
+use crate::halted::Halted;
 use crate::hold::{Entered, Hold};
 use crate::lost;
+use crate::on_thread;
 use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, Ordering, compiler_fence};
+use crate::sys::Use;
 use crate::trace::{self, Ring};
 
 /// An OS thread of the runtime.
@@ -59,19 +62,27 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     /// Its trace events, once it has noted one.
     trace: OnceLock<&'static Ring>,
+    /// Where its goroutine stands while the thread does not run it on.
+    pub(crate) halted: Halted,
+    /// Whoever wants to see the stack that it runs on.
+    pub(crate) photo: on_thread::Slot,
+    /// The M that was made before it.
+    pub(crate) older: Cell<*const M>,
     /// It waits on g0 for a thaw.
     frozen: AtomicBool,
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
     pub(crate) waits_for_p: AtomicBool,
     /// A goroutine has locked itself to this thread, which runs nothing else.
-    pub(crate) locked: Cell<bool>,
+    pub(crate) locked: AtomicBool,
+    /// It was woken to compute, with a long slice of the kernel.
+    long_use: AtomicBool,
     /// When its goroutine's turn comes, while that is in the queue of tied ones. Guarded by its lock.
     pub(crate) turn: Cell<u64>,
     /// What the monitor notes about it while it has lost its P.
     pub(crate) lost: lost::Record,
 }
 
-// SAFETY: cells belong to the M's thread, except `idle_link` (idle lock), `turn` (lock of the tied), `lost` (the
+// SAFETY: cells belong to the M's thread, except `older` (written before others see the M), `idle_link` (idle lock), `turn` (lock of the tied), `lost` (the
 // monitor's) and those handed over with a wake.
 unsafe impl Sync for M {}
 // SAFETY: as above.
@@ -80,7 +91,7 @@ unsafe impl Send for M {}
 impl M {
     /// An M for a thread that is about to start.
     pub(crate) fn new(id: usize, sched: &'static Scheduler) -> &'static M {
-        Box::leak(Box::new(M {
+        let m = Box::leak(Box::new(M {
             id,
             sched,
             // On g0 a section is always open: the scheduler is never stopped.
@@ -102,12 +113,18 @@ impl M {
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
             trace: OnceLock::new(),
+            halted: Halted::new(),
+            photo: on_thread::Slot::new(),
+            older: Cell::new(ptr::null()),
             frozen: AtomicBool::new(false),
             waits_for_p: AtomicBool::new(false),
-            locked: Cell::new(false),
+            locked: AtomicBool::new(false),
+            long_use: AtomicBool::new(false),
             turn: Cell::new(0),
             lost: lost::Record::default(),
-        }))
+        }));
+        on_thread::add(m);
+        m
     }
 
     /// Opens a critical section. If the P was taken while the thread slept, it waits for another one here.
@@ -192,6 +209,12 @@ impl M {
         NonNull::new(self.g.load(Ordering::Relaxed))
     }
 
+    /// The same, as another thread sees it.
+    pub(crate) fn seen_g(&self) -> Option<NonNull<G>> {
+        // Acquire: pairs with Release in `set_g`.
+        NonNull::new(self.g.load(Ordering::Acquire))
+    }
+
     /// Says what it runs.
     #[inline]
     pub(crate) fn set_g(&self, g: Option<NonNull<G>>) {
@@ -199,12 +222,41 @@ impl M {
         self.g.store(g.map_or(ptr::null_mut(), NonNull::as_ptr), Ordering::Release);
     }
 
-    /// Runs `wake`, which wakes this M's thread, so that it wakes where the caller, who is about to sleep, is.
-    pub(crate) fn wake_here(&self, wake: impl FnOnce()) {
+    /// Runs `wake`, which wakes this M's thread, so that it wakes where the caller is, as soon as that sleeps. In the
+    /// signal handler, too.
+    pub(crate) fn wake_here(&self, next: Use, wake: impl FnOnce()) {
         // Relaxed: written before the M was first seen by others.
-        match (&self.sched.cpus, self.tid.load(Ordering::Relaxed)) {
-            (Some(cpus), tid) if tid != 0 => cpus.wake_here(tid, wake),
+        match (&self.sched.placing, self.tid.load(Ordering::Relaxed)) {
+            (Some(placing), tid) if tid != 0 => {
+                // Relaxed: published by the wake.
+                self.long_use.store(next == Use::Long, Ordering::Relaxed);
+                placing.wake_here(tid, next, wake);
+            }
             _ => wake(),
+        }
+    }
+
+    /// It idles, and will no longer be the thread of somebody who computes.
+    #[inline]
+    pub(crate) fn end_long_use(&self) {
+        // Relaxed, both: written before the wake; this thread's own since.
+        if self.long_use.load(Ordering::Relaxed) {
+            self.long_use.store(false, Ordering::Relaxed);
+            if let Some(placing) = &self.sched.placing {
+                placing.end_long_use();
+            }
+        }
+    }
+
+    /// Moves its thread, which is ready and gets no CPU, to another CPU. By the monitor.
+    pub(crate) fn move_away(&self) {
+        // Relaxed, both: written before the M was first seen by others; a goroutine that locks itself to the thread at
+        // this moment may find it moved once.
+        let tid = self.tid.load(Ordering::Relaxed);
+        if let Some(placing) = self.sched.placing.as_ref().filter(|_| tid != 0) {
+            if !self.locked.load(Ordering::Relaxed) {
+                placing.move_away(tid);
+            }
         }
     }
 

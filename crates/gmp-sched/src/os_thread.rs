@@ -41,9 +41,10 @@ fn change(by: i16) {
     let Some((m, g)) = section.m().and_then(|m| m.g().map(|g| (m, g))) else { return };
     // SAFETY: the caller's own header.
     let header: &G = unsafe { g.as_ref() };
-    let locks = header.locks.get().saturating_add_signed(by);
-    header.locks.set(locks);
-    m.locked.set(locks != 0);
+    // Relaxed, both: this goroutine's own; dumps read it.
+    let locks = header.locks.load(Ordering::Relaxed).saturating_add_signed(by);
+    header.locks.store(locks, Ordering::Relaxed);
+    m.locked.store(locks != 0, Ordering::Relaxed); // Relaxed: for this thread; the monitor only avoids it.
     if locks == 0 {
         // Release: pairs with Acquire in `G::tied`.
         header.tied.store(ptr::null_mut(), Ordering::Release);

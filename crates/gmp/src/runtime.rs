@@ -12,7 +12,8 @@ pub use gmp_sched::{
 
 use crate::dump::{collect, print};
 use crate::env;
-use crate::{glue, observer, panics};
+use crate::observer::{self, Wishes};
+use crate::{glue, panics};
 
 pub mod stack;
 
@@ -67,20 +68,17 @@ impl Builder {
     ///
     /// As [`run`].
     pub unsafe fn run<T>(self, f: impl FnOnce() -> T + Send) -> T {
-        let wants = "wants a number of milliseconds";
-        let schedtrace = env::read("GMP_SCHEDTRACE", env::count, wants);
-        let (config, schedtrace) = match self.config().and_then(|c| Ok((c, schedtrace?))) {
+        let (config, wishes) = match self.config().and_then(|c| Ok((c, Wishes::read()?))) {
             Ok(parsed) => parsed,
             Err(e) => panic!("{e}"),
         };
-        let schedtrace = schedtrace.map(|ms| Duration::from_millis(ms as u64));
         // Ends when this returns or panics.
         let _trace = match crate::trace::from_environment() {
             Ok(trace) => trace,
             Err(e) => panic!("{e}"),
         };
         panics::install();
-        observer::start(schedtrace);
+        observer::start(wishes);
         // Now, where it may allocate: the scheduler polls in critical sections.
         if let Err(e) = crate::net::poll::netpoll() {
             panic!("cannot open the poller of descriptors: {e}");
@@ -181,7 +179,7 @@ pub fn metrics() -> Metrics {
 pub fn dump(out: &mut impl io::Write) -> io::Result<()> {
     let own = collect::own_stack().map(|(id, frames)| (id.as_u64(), frames));
     let text = gmp_sched::blocking(|| {
-        let work = move || print::dump(collect::collect(), own);
+        let work = move || print::dump(collect::collect(false), own);
         std::thread::Builder::new()
             .name("gmp-dump".into())
             .spawn(work)?

@@ -60,6 +60,25 @@ pub(crate) fn stack_pointer() -> usize {
     sp
 }
 
+/// Where the caller is.
+#[inline(always)]
+pub(crate) fn here() -> Frame {
+    let (pc, sp, fp);
+    // SAFETY: only copies registers.
+    unsafe {
+        asm!(
+            "lea {pc}, [rip]", // the instruction behind it, in the same frame
+            "mov {sp}, rsp",
+            "mov {fp}, rbp",
+            pc = out(reg) pc,
+            sp = out(reg) sp,
+            fp = out(reg) fp,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    Frame { pc, sp, fp }
+}
+
 /// Bytes between the stack pointer of a fresh execution and its top.
 pub(crate) const FRESH_BYTES: usize = 16;
 

@@ -1,5 +1,6 @@
 //! Linux: futex, `sched_yield`, and `/proc/self` for what only the kernel knows.
 
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use crate::sync::plain::AtomicU32;
@@ -49,31 +50,57 @@ pub(crate) fn nap() {
     }
 }
 
-/// The CPUs that threads of the runtime may use: those of the thread that started it.
+/// Where the kernel runs threads of the runtime, and how soon: they begin as the thread that started it.
 #[derive(Clone, Copy)]
-pub(crate) struct CpuMask(libc::cpu_set_t);
+pub(crate) struct Placing {
+    cpus: libc::cpu_set_t,
+    /// It has the usual policy; else the program has chosen, and nobody meddles.
+    usual: bool,
+}
 
-impl CpuMask {
-    /// The calling thread's mask; `None` when the kernel has more CPUs than the set.
-    pub(crate) fn current() -> Option<CpuMask> {
-        let mut set = std::mem::MaybeUninit::<libc::cpu_set_t>::zeroed();
+/// How a thread that is woken will use the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// For microseconds.
+    Short,
+    /// For as long as it is let.
+    Long,
+}
+
+/// The kernel's slice of threads that compute, in nanoseconds. One that wakes goes first only if its own slice (the
+/// monitor's: 100 µs) ends before that of who runs, so in the last 100 µs of a slice it waits for the kernel's next tick,
+/// for milliseconds. With slices of 2.8 ms, the kernel's own on 2 CPUs, that were 4 in 100 wake-ups; with these 1 in 200.
+/// The other processes of the CPU get their share, in larger pieces.
+const LONG: u64 = 20_000_000;
+/// The least that the kernel takes.
+const SHORTEST: u64 = 100_000;
+/// The kernel's own.
+const DEFAULT: u64 = 0;
+
+impl Placing {
+    /// The calling thread's; `None` when the kernel has more CPUs than the set.
+    pub(crate) fn current() -> Option<Placing> {
+        let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
         // SAFETY: room for a set of the size passed; 0 is the calling thread.
         let got =
             unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), set.as_mut_ptr()) };
+        // SAFETY: no pointers; 0 is the calling thread.
+        let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
+        let usual = policy == libc::c_long::from(libc::SCHED_OTHER);
         // SAFETY: zeroed, and filled by the call.
-        (got == 0).then(|| CpuMask(unsafe { set.assume_init() }))
+        (got == 0).then(|| Placing { cpus: unsafe { set.assume_init() }, usual })
     }
 
-    /// Runs `wake`, which wakes thread `tid` of this process, such that it wakes on the CPU of the caller,
-    /// who is about to sleep. Left to itself the kernel often puts it behind another busy thread, where it
-    /// waits for a whole kernel slice although this CPU is free in a moment. Async-signal-safe.
-    pub(crate) fn wake_here(&self, tid: i32, wake: impl FnOnce()) {
+    /// Runs `wake`, which wakes thread `tid` of this process, such that it wakes on the CPU of the caller, who is about
+    /// to sleep, and waits until the caller does. Async-signal-safe.
+    ///
+    /// Left to itself the kernel often puts it behind another busy thread, where it waits for a whole kernel slice
+    /// although this CPU is free in a moment. And when it wakes here it is likely to go before the caller, who then waits
+    /// as a third thread of two CPUs for its last microsecond, in the way of the monitor: of those who may run the
+    /// kernel looks only at the one whose slice ends first. `SCHED_BATCH` means not to go before others on waking.
+    pub(crate) fn wake_here(&self, tid: i32, next: Use, wake: impl FnOnce()) {
         // SAFETY: no arguments.
         let cpu = unsafe { libc::sched_getcpu() };
-        let set_to = |set: &libc::cpu_set_t| {
-            // SAFETY: the set is valid for its size. A thread that has ended only makes it fail.
-            unsafe { libc::sched_setaffinity(tid, size_of::<libc::cpu_set_t>(), set) }
-        };
         // SAFETY: a set of integers; zeroes are the empty set.
         let mut here: libc::cpu_set_t = unsafe { std::mem::zeroed() };
         if let Ok(cpu) = usize::try_from(cpu) {
@@ -81,17 +108,108 @@ impl CpuMask {
             // `sched_getaffinity` accepted.
             unsafe { libc::CPU_SET(cpu, &mut here) };
         }
-        let steered = cpu >= 0 && set_to(&here) == 0;
+        let steered = cpu >= 0 && set_cpus(tid, &here);
+        let slice = if next == Use::Long { LONG } else { DEFAULT };
+        let humble = steered && self.usual && set_scheduling(tid, libc::SCHED_BATCH, slice);
         wake();
+        if humble {
+            set_scheduling(tid, libc::SCHED_OTHER, slice);
+        }
         if steered {
-            set_to(&self.0);
+            set_cpus(tid, &self.cpus);
+        }
+    }
+
+    /// Moves thread `tid` of this process, which is ready and gets no CPU, to another CPU than the one it waits for.
+    /// Allocates nothing.
+    pub(crate) fn move_away(&self, tid: i32) {
+        let Some(cpu) = last_cpu(tid) else { return };
+        let mut others = self.cpus;
+        // SAFETY: indexes within the set, as above.
+        unsafe { libc::CPU_CLR(cpu, &mut others) };
+        // The kernel moves a thread that is ready at once, and refuses an empty set.
+        if set_cpus(tid, &others) {
+            set_cpus(tid, &self.cpus);
+        }
+    }
+
+    /// Gives the calling thread, woken for [`Use::Long`], the kernel's own slice again.
+    pub(crate) fn end_long_use(&self) {
+        if self.usual {
+            set_scheduling(0, libc::SCHED_OTHER, DEFAULT);
+        }
+    }
+
+    /// Asks the kernel to let the calling thread, which runs for microseconds at a time, run as soon as it wakes: with a
+    /// short slice it goes before those with longer ones (`PREEMPT_SHORT`, Linux 6.12; ignored by older ones).
+    pub(crate) fn be_prompt(&self) {
+        if self.usual {
+            set_scheduling(0, libc::SCHED_OTHER, SHORTEST);
         }
     }
 }
 
+/// Async-signal-safe.
+fn set_cpus(tid: i32, cpus: &libc::cpu_set_t) -> bool {
+    // SAFETY: the set is valid for its size. A thread that has ended, and an empty set, only make it fail.
+    unsafe { libc::sched_setaffinity(tid, size_of::<libc::cpu_set_t>(), cpus) == 0 }
+}
+
+/// Sets policy and slice, in nanoseconds, of thread `tid` of this process; its niceness stays. Async-signal-safe.
+fn set_scheduling(tid: i32, policy: libc::c_int, slice: u64) -> bool {
+    #[repr(C)]
+    struct Attributes {
+        size: u32,
+        policy: u32,
+        flags: u64,
+        nice: i32,
+        priority: u32,
+        runtime: u64,
+        deadline: u64,
+        period: u64,
+    }
+    let attributes = Attributes {
+        size: size_of::<Attributes>() as u32,
+        policy: policy as u32,
+        flags: 0,
+        // SAFETY: no pointers.
+        nice: unsafe { libc::getpriority(libc::PRIO_PROCESS, tid as libc::id_t) },
+        priority: 0,
+        runtime: slice,
+        deadline: 0,
+        period: 0,
+    };
+    // SAFETY: the structure is as long as it says. A thread that has ended only makes it fail.
+    unsafe { libc::syscall(libc::SYS_sched_setattr, tid, &raw const attributes, 0) == 0 }
+}
+
+/// The CPU that thread `tid` of this process has run on last, or waits for. Some ten microseconds; allocates nothing.
+fn last_cpu(tid: i32) -> Option<usize> {
+    use std::io::Write as _;
+    /// The field of `stat` behind the name, counted from 0: the 39th of all (proc(5)).
+    const PROCESSOR: usize = 36;
+    let mut path = [0_u8; 48];
+    write!(&mut path[..47], "/proc/self/task/{tid}/stat").ok()?;
+    // SAFETY: the path ends in a zero.
+    let file = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return None;
+    }
+    let mut text = [0_u8; 1024];
+    // SAFETY: the length of the buffer; `file` is ours.
+    let length = unsafe { libc::read(file, text.as_mut_ptr().cast(), text.len()) };
+    // SAFETY: ours, and not used again.
+    unsafe { libc::close(file) };
+    let text = text.get(..usize::try_from(length).ok()?)?;
+    // A name may contain anything, parentheses too; the last one ends it.
+    let name = text.iter().rposition(|&byte| byte == b')')?;
+    let field = text.get(name + 2..)?.split(|&byte| byte == b' ').nth(PROCESSOR)?;
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
 /// How many CPUs the calling thread may run on; `None` when the kernel has more than a set holds.
 pub(crate) fn usable_cpus() -> Option<usize> {
-    let CpuMask(set) = CpuMask::current()?;
+    let Placing { cpus: set, .. } = Placing::current()?;
     // SAFETY: a valid set.
     usize::try_from(unsafe { libc::CPU_COUNT(&set) }).ok().filter(|&n| n > 0)
 }
@@ -113,6 +231,23 @@ pub(crate) fn barrier_on_all_threads() -> impl Fn() -> bool {
     move || call(command) == 0
 }
 
+/// Copies `words` words from `address` to `to`, if all of them are mapped. The kernel does it: who writes there, or
+/// unmaps it, meanwhile is no harm.
+///
+/// # Safety
+///
+/// `to` has room for them.
+pub(crate) unsafe fn peek(address: usize, to: *mut u64, words: usize) -> bool {
+    let bytes = words * size_of::<u64>();
+    let here = libc::iovec { iov_base: to.cast(), iov_len: bytes };
+    let there = libc::iovec { iov_base: std::ptr::without_provenance_mut(address), iov_len: bytes };
+    // SAFETY: no arguments.
+    let this = unsafe { libc::getpid() };
+    // SAFETY: writes to `here` only, which has room (contract).
+    let n = unsafe { libc::process_vm_readv(this, &raw const here, 1, &raw const there, 1, 0) };
+    usize::try_from(n) == Ok(bytes)
+}
+
 /// The calling thread's number.
 pub(crate) fn thread_id() -> i32 {
     // SAFETY: no arguments, no failure.
@@ -125,35 +260,6 @@ pub(crate) fn precise_timers() {
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1);
     }
-}
-
-/// Asks the kernel to let this thread, which runs for microseconds at a time, run as soon as it wakes: with a short
-/// slice it goes before those with longer ones (`PREEMPT_SHORT`, Linux 6.12; ignored by older ones).
-pub(crate) fn prompt_scheduling() {
-    #[repr(C)]
-    struct Attributes {
-        size: u32,
-        policy: u32,
-        flags: u64,
-        nice: i32,
-        priority: u32,
-        runtime: u64,
-        deadline: u64,
-        period: u64,
-    }
-    let attributes = Attributes {
-        size: size_of::<Attributes>() as u32,
-        policy: libc::SCHED_OTHER as u32,
-        flags: 0,
-        // SAFETY: no pointers; the caller's own niceness, which is kept.
-        nice: unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) },
-        priority: 0,
-        runtime: 100_000, // ns: the least that the kernel takes
-        deadline: 0,
-        period: 0,
-    };
-    // SAFETY: the structure is as long as it says; 0 is the calling thread.
-    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }
 
 /// How many threads the process has; `None` when the kernel does not say.

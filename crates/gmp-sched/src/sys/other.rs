@@ -59,20 +59,38 @@ pub(crate) fn barrier_on_all_threads() -> impl Fn() -> bool {
     || false
 }
 
-/// Where threads may run: not known here.
+/// Where the kernel runs threads, and how soon: its own affair here.
 #[derive(Clone, Copy)]
-pub(crate) struct CpuMask;
+pub(crate) struct Placing;
 
-impl CpuMask {
+/// How a thread that is woken will use the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// For microseconds.
+    Short,
+    /// For as long as it is let.
+    Long,
+}
+
+impl Placing {
     /// Not known.
-    pub(crate) fn current() -> Option<CpuMask> {
+    pub(crate) fn current() -> Option<Placing> {
         None
     }
 
     /// Runs `wake`.
-    pub(crate) fn wake_here(&self, _tid: i32, wake: impl FnOnce()) {
+    pub(crate) fn wake_here(&self, _tid: i32, _next: Use, wake: impl FnOnce()) {
         wake();
     }
+
+    /// Not possible here.
+    pub(crate) fn move_away(&self, _tid: i32) {}
+
+    /// Not needed here.
+    pub(crate) fn end_long_use(&self) {}
+
+    /// Not asked for here.
+    pub(crate) fn be_prompt(&self) {}
 }
 
 /// Not needed here.
@@ -88,10 +106,16 @@ pub(crate) fn thread_count() -> Option<usize> {
     None
 }
 
-/// Not asked for here.
-pub(crate) fn prompt_scheduling() {}
-
 /// Not known here.
 pub(crate) fn usable_cpus() -> Option<usize> {
     None
+}
+
+/// Not possible here: nothing is copied.
+///
+/// # Safety
+///
+/// None needed; the others' signature.
+pub(crate) unsafe fn peek(_address: usize, _to: *mut u64, _words: usize) -> bool {
+    false
 }

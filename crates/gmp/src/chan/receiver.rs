@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gmp_sched::{WaitReason, Waiter, park};
+use gmp_sched::WaitReason;
 
 use super::core::{Core, Outlook, UNBOUNDED};
 use super::counter::{acquire, release};
@@ -15,6 +15,7 @@ use super::end::End;
 use super::err::{RecvError, RecvTimeoutError, TryRecvError};
 use super::flow::Chan;
 use super::stream::Polled;
+use super::sync::{Waiter, park};
 use super::timer::{self, TimerCore};
 use super::transfer::Settled;
 
