@@ -117,6 +117,27 @@ fn trimming_returns_pages_and_unneeded_slabs() {
     assert_eq!((pool.stats().slabs, pool.stats().bytes), (0, 0));
 }
 
+/// In portions until nothing is left; then not at all.
+#[test]
+fn trimming_by_and_by_returns_the_same() {
+    let pool = StackPool::new();
+    pool.reserve(SIZE, 300).unwrap();
+    let kept = pool.take(SIZE);
+    let stacks: Vec<_> = (0..299).map(|_| pool.take(SIZE)).collect();
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    let (mut portions, mut all) = (0, 0);
+    loop {
+        match pool.trim_some(32) {
+            0 => break,
+            n => (portions, all) = (portions + 1, all + n),
+        }
+    }
+    assert!(portions > 1, "{portions} portions");
+    assert_eq!(all, 299);
+    assert_eq!(pool.trim(), 0, "nothing is left");
+    pool.give(kept);
+}
+
 #[test]
 fn what_a_stack_grew_to_is_trimmed_when_it_is_free() {
     let pool = StackPool::new();

@@ -16,6 +16,7 @@ use crate::lost::LostThreads;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::stop;
+use crate::surplus::{self, Surplus};
 use crate::sync::plain::{AtomicBool, Ordering, fence};
 use crate::sys;
 
@@ -86,8 +87,13 @@ impl Monitor {
         self.asleep.store(true, Ordering::Relaxed); // Relaxed: ordered by the fence.
         // SeqCst fence: pairs with the one in `poke_if_asleep`.
         fence(Ordering::SeqCst);
-        if all_idle(sched) && !sched.is_stopping() {
-            self.parker.park();
+        let idle = || all_idle(sched) && !sched.is_stopping();
+        if idle() && !self.parker.park_timeout(Some(Duration::from_nanos(surplus::PATIENCE))) {
+            while idle() && surplus::give_back_some(sched) > 0 {}
+            // Whoever takes a P from here on pokes, also if it did so meanwhile.
+            if idle() {
+                self.parker.park();
+            }
         }
         self.asleep.store(false, Ordering::Relaxed); // Relaxed: a needless poke is harmless.
     }
@@ -111,6 +117,7 @@ pub(crate) fn run(sched: &'static Scheduler) {
     let mut queue = Queue::default();
     let mut quiet = 0;
     let mut last_poll = 0;
+    let mut surplus = Surplus::new();
     while !sched.is_stopping() {
         let idle = all_idle(sched);
         quiet = if idle { quiet + 1 } else { 0 };
@@ -139,6 +146,7 @@ pub(crate) fn run(sched: &'static Scheduler) {
         }
         if idle {
             rescue(sched, now);
+            surplus.look(sched, now);
         }
         serve_orphans(sched);
         sched.spawner.try_again(now);
