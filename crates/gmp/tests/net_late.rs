@@ -23,7 +23,7 @@ fn late(stream: &mut UnixStream, time: Duration) -> Duration {
 fn plain(time: Duration) -> thread::JoinHandle<Duration> {
     thread::spawn(move || {
         let start = Instant::now();
-        thread::sleep(time);
+        thread::sleep(time); // Sleep: the yardstick.
         start.elapsed() - time
     })
 }
