@@ -93,7 +93,10 @@ mod tests {
                     | C3 | c | `x/tests/t.rs::other` |\n\
                     | C4 | d | does not apply: no. |\n\
                     | X1 | e | `x/tests/t.rs::other` |\n";
-        assert_eq!(of(good), [format!("{TABLE}:7: x/tests/t.rs::other: does not name the promise")]);
+        assert_eq!(
+            of(good),
+            [format!("{TABLE}:7: x/tests/t.rs::other: does not name the promise")]
+        );
     }
 
     #[test]
