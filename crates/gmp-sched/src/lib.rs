@@ -96,6 +96,7 @@ mod timers;
 mod trace;
 mod trace_ring;
 mod wait;
+mod wakeword;
 mod worth;
 pub use blocking::blocking;
 pub use bubble::{BubbleDeadlock, bubble, bubble_now, current_bubble, wait_for_bubble};
