@@ -59,14 +59,20 @@ fn spans_follow_one_another_and_add_up() {
         assert_eq!(rx.iter().count(), 500);
         sender.join().unwrap();
         // Threads that are blocked and goroutines that are stopped: four hogs for two processors, one in a system call.
-        let hog = || {
-            let begun = std::time::Instant::now();
-            while begun.elapsed() < std::time::Duration::from_millis(60) {}
+        let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let hog = |over: Arc<std::sync::atomic::AtomicBool>| {
+            move || while !over.load(std::sync::atomic::Ordering::Relaxed) {}
         };
         // Sleep: what is recorded.
         let sleeps = || gmp::blocking(|| std::thread::sleep(std::time::Duration::from_millis(30)));
-        let all = [gmp::go(hog), gmp::go(hog), gmp::go(hog), gmp::go(hog), gmp::go(sleeps)];
-        all.into_iter().for_each(|h| h.join().unwrap());
+        let hogs = [(); 4].map(|()| gmp::go(hog(over.clone())));
+        let sleeper = gmp::go(sleeps);
+        while gmp::runtime::metrics().total.preempted_by_signal == 0 {
+            gmp::yield_now();
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        sleeper.join().unwrap();
+        hogs.into_iter().for_each(|h| h.join().unwrap());
         gmp::time::sleep(std::time::Duration::from_millis(20));
         trace::stop();
         trace::stop();
