@@ -90,7 +90,8 @@ fn sigquit_dumps_while_every_processor_is_hogged() {
     assert_eq!(code, Some(2), "{text}");
     assert_eq!(text.matches("\ngoroutine ").count(), 7, "{text}");
     assert!(text.contains("[join]:") && text.contains("[chan receive (nil chan)]:"), "{text}");
-    assert!(text.contains("[running]:"), "{text}");
+    // Some run, some wait for their turn; all may just have been stopped.
+    assert_eq!(text.matches("[running]:").count() + text.matches("[preempted]:").count(), 4);
     // Also those that run, or were stopped, have stacks.
     assert_eq!(text.matches("dump_process::hog\n").count(), 2, "{text}");
     assert_eq!(text.matches("dump_process::allocate\n").count(), 2, "{text}");
