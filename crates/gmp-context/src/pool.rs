@@ -21,7 +21,6 @@ use crate::slab::{self, Guards, Run, Slab};
 use crate::stack::Stack;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::sys;
-use crate::tools;
 
 /// Logarithms of the smallest and largest stack: 16 KiB, in which nothing can print a backtrace any more, and 64 GiB, the
 /// largest of which a 47-bit address space holds a useful number.
@@ -53,7 +52,7 @@ pub struct StackPool {
     id: AtomicU32,
     /// Whether to guard by `mprotect` even where the kernel has something better.
     protect: bool,
-    /// Whether somebody is in `trim`.
+    /// Whether somebody trims it.
     pub(crate) trimming: AtomicBool,
     pub(crate) classes: [Lock<Class>; CLASSES],
 }
@@ -65,12 +64,12 @@ pub(crate) struct Class {
     /// Those with a free slot, the last given to first.
     open: Option<&'static Slab>,
     /// Number of slabs.
-    count: usize,
-    capacity: usize,
-    live: usize,
-    reserved: usize,
+    pub(crate) count: usize,
+    pub(crate) capacity: usize,
+    pub(crate) live: usize,
+    pub(crate) reserved: usize,
     /// Address space of all slabs.
-    bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// What a [`StackPool`] holds.
@@ -398,7 +397,7 @@ impl Class {
     }
 
     /// Takes a slab out of the list of those with a free slot.
-    fn close(&mut self, slab: &'static Slab) {
+    pub(crate) fn close(&mut self, slab: &'static Slab) {
         let (newer, older) = (slab.state.newer.take(), slab.state.older.take());
         match newer {
             Some(newer) => newer.state.older.set(older),
@@ -407,36 +406,5 @@ impl Class {
         if let Some(older) = older {
             older.state.newer.set(newer);
         }
-    }
-
-    /// Takes a slab out of all lists if no stack of it is out and the reservations are covered without it.
-    pub(crate) fn remove_if_unneeded(&mut self, slab: &'static Slab) -> bool {
-        let slots = slab.state.usable.get() as usize;
-        if tools::KEEP_SLABS {
-            return false;
-        }
-        if slab.state.live.get() != 0 || self.capacity - self.live - slots < self.reserved {
-            return false;
-        }
-        if slab.has_free() {
-            self.close(slab);
-        }
-        let next = slab.state.next.get();
-        if self.slabs.is_some_and(|first| core::ptr::eq(first, slab)) {
-            self.slabs = next;
-        } else {
-            let mut before = self.slabs;
-            while let Some(here) = before {
-                before = here.state.next.get();
-                if before.is_some_and(|after| core::ptr::eq(after, slab)) {
-                    here.state.next.set(next);
-                    break;
-                }
-            }
-        }
-        self.count -= 1;
-        self.capacity -= slots;
-        self.bytes -= slab.len();
-        true
     }
 }

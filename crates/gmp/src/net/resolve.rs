@@ -23,6 +23,13 @@ static LIMIT: Semaphore = Semaphore::new(LOOKUPS);
 /// # Errors
 ///
 /// The resolver's.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// assert!(gmp::net::lookup_host("127.0.0.1:80")?.all(|address| address.ip().is_loopback()));
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub fn lookup_host<A: ToSocketAddrs>(address: A) -> io::Result<impl Iterator<Item = SocketAddr>> {
     if is_address(&address) {
         return address.to_socket_addrs();

@@ -1,4 +1,4 @@
-//! Trimming a pool gives memory back, all at once or by and by, and nothing that is in use.
+//! Trimming a pool: pages and slabs that nobody needs go back, what is live or reserved stays.
 
 use gmp_context::{Stack, StackPool};
 
@@ -42,27 +42,6 @@ fn trimming_returns_pages_and_unneeded_slabs() {
     assert_eq!((pool.stats().slabs, pool.stats().bytes), (0, 0));
 }
 
-/// In portions until nothing is left; then not at all.
-#[test]
-fn trimming_by_and_by_returns_the_same() {
-    let pool = StackPool::new();
-    pool.reserve(SIZE, 300).unwrap();
-    let kept = pool.take(SIZE);
-    let stacks: Vec<_> = (0..299).map(|_| pool.take(SIZE)).collect();
-    stacks.into_iter().for_each(|stack| pool.give(stack));
-    let (mut portions, mut all) = (0, 0);
-    loop {
-        match pool.trim_some(32) {
-            0 => break,
-            n => (portions, all) = (portions + 1, all + n),
-        }
-    }
-    assert!(portions > 1, "{portions} portions");
-    assert_eq!(all, 299);
-    assert_eq!(pool.trim(), 0, "nothing is left");
-    pool.give(kept);
-}
-
 #[test]
 fn what_a_stack_grew_to_is_trimmed_when_it_is_free() {
     let pool = StackPool::new();
@@ -77,4 +56,32 @@ fn what_a_stack_grew_to_is_trimmed_when_it_is_free() {
     let stacks: Vec<Stack> = (0..100).map(|_| pool.take(SIZE)).collect();
     assert!(stacks.iter().all(|stack| stack.touched() <= 16 << 10));
     stacks.into_iter().for_each(|stack| pool.give(stack));
+}
+
+#[test]
+fn some_are_trimmed_at_a_time_until_all_are() {
+    let pool = StackPool::new();
+    pool.reserve(SIZE, 200).expect("address space"); // several slabs
+    let stacks: Vec<Stack> = (0..200).map(|_| pool.take(SIZE)).collect();
+    assert_eq!(pool.trim_some(1000), 0, "none is free");
+    stacks.iter().for_each(touch);
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    assert_eq!([pool.trim_some(0), pool.trim_some(70), pool.trim_some(70)], [0, 70, 70]);
+    pool.give(pool.take(SIZE));
+    assert!(
+        (60..=61).contains(&pool.trim_some(1000)),
+        "the rest, and the last if it was among the others"
+    );
+    assert_eq!(pool.trim_some(1000), 0);
+    assert_eq!(pool.stats().live, 0);
+    let stacks: Vec<Stack> = (0..200).map(|_| pool.take(SIZE)).collect();
+    assert!(stacks.iter().all(|stack| stack.touched() <= 16 << 10));
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    pool.unreserve(SIZE, 200);
+    let mut asked = 0;
+    pool.trim_while(|| {
+        asked += 1;
+        asked <= 1
+    });
+    assert!((1..3).contains(&pool.stats().slabs), "{:?}", pool.stats());
 }
