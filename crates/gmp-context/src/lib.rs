@@ -67,7 +67,6 @@ pub mod guard;
 mod memory;
 mod pool;
 mod stack;
-mod trim;
 
 mod arch;
 mod fatal;

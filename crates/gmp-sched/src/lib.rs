@@ -88,7 +88,6 @@ mod slots;
 mod spawner;
 mod steal;
 mod stop;
-mod surplus;
 mod sync;
 mod sys;
 mod task;
