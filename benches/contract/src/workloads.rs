@@ -197,6 +197,14 @@ pub const WORKLOADS: &[Workload] = &[
         &[ns(&[Versus("go", 0.4)])],
     ),
     row(
+        "done_10k",
+        "10,000 selects with one `done`",
+        "messages",
+        (2_000_000, 500_000),
+        Tenth,
+        &[ns(&[Versus("go", 0.6)])],
+    ),
+    row(
         "mutex_8",
         "mutex, 8 goroutines",
         "lock + unlock",
@@ -316,6 +324,7 @@ mod tests {
                     "spawn_batch" | "yield_1000" | "echo" => 1000,
                     "chan_100to100" => 100,
                     "mutex_8" => 8,
+                    "done_10k" => 10_000,
                     "select_4" => 4,
                     "yield_2" => 2,
                     _ => 1,

@@ -14,7 +14,7 @@ use sync_common::with_all_parties;
 #[test]
 fn err_and_done_agree_at_all_times() {
     with_all_parties(|parties| {
-        for round in 0..300 {
+        for round in 0..if cfg!(debug_assertions) { 300 } else { 5_000 } {
             let (top, cancel) = background().with_cancel();
             let (below, _handle) = top.with_cancel();
             if round % 2 == 0 {

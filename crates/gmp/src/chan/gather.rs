@@ -211,7 +211,7 @@ impl<'s, 'a> Gather<'s, 'a> {
         let inside = |case: &Case<'_>| {
             case.core.is_none_or(|core| core.reason(WaitReason::Select) != WaitReason::Select)
         };
-        let durable = gmp_sched::current_bubble() != 0 && self.cases.iter().all(inside);
+        let durable = self.cases.iter().all(inside) && gmp_sched::current_bubble() != 0;
         let reason = if durable { WaitReason::Select.durable() } else { WaitReason::Select };
         let (lanes, channels) = (self.lanes.as_ptr(), self.channels);
         let commit = move || {
