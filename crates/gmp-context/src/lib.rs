@@ -67,6 +67,7 @@ pub mod guard;
 mod memory;
 mod pool;
 mod stack;
+mod trim;
 
 mod arch;
 mod fatal;
@@ -77,7 +78,6 @@ mod slab;
 mod sync;
 mod sys;
 mod tools;
-mod trim;
 
 pub use cache::StackCache;
 pub use context::{
