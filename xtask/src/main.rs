@@ -19,6 +19,7 @@ mod files;
 mod fmt;
 mod gate;
 mod harness;
+mod interop;
 mod loom;
 mod models;
 mod msrv;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 use gate::Gate;
 
 /// The gates that can be run by name, with what they take.
-const GATES: [(&str, &str, Gate); 15] = [
+const GATES: [(&str, &str, Gate); 16] = [
     ("fmt", "[--fix]  rustfmt over every file", fmt::run),
     ("tidy", "the rules of the repository", tidy::run),
     ("clippy", "warnings denied, all targets", clippy::run),
@@ -46,6 +47,7 @@ const GATES: [(&str, &str, Gate); 15] = [
     ("book", "[--install]  the documents as one book: chapters, links, mdBook", book::run),
     ("actions", "[--install]  the workflows, by actionlint", actions::run),
     ("loom", "[CRATE..] [--only NAME]  models and their mutants", loom::run),
+    ("interop", "[FILTER]  rustls, hyper, tokio and others on top of gmp", interop::run),
     ("package", "what each crate would publish", package::run),
     ("msrv", "[--install]  the oldest promised compiler", msrv::run),
     ("deny", "[--install] [--advisories]  licences, sources, duplicates", deny::run),

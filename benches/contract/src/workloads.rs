@@ -78,6 +78,12 @@ impl Workload {
             WarmUp::None => None,
         }
     }
+
+    /// Whether what is measured is the first touch of much memory, `--size` being a number of goroutines.
+    #[must_use]
+    pub fn touches_memory(&self) -> bool {
+        self.name.starts_with("parked")
+    }
 }
 
 /// The workload of this name.

@@ -44,7 +44,7 @@
 //!
 //! # Reading order
 //! `context.rs` (the contract of a switch), `arch/x86_64.rs` (how it is done), `coroutine.rs` (the safe form),
-//! `generator.rs`, `segment.rs`; then `memory.rs`, `cache.rs`, `stack.rs`, `pool.rs`, `slab.rs`, `limits.rs` (where
+//! `generator.rs`, `segment.rs`; then `memory.rs`, `cache.rs`, `stack.rs`, `pool.rs`, `trim.rs`, `slab.rs`, `limits.rs` (where
 //! stacks come from); then `guard.rs`,
 //! `signal_stack.rs` (what happens at their end). `lock.rs`, `fatal.rs`, `tools.rs`, `sync.rs` and `sys/` serve those.
 //!
@@ -77,6 +77,7 @@ mod slab;
 mod sync;
 mod sys;
 mod tools;
+mod trim;
 
 pub use cache::StackCache;
 pub use context::{

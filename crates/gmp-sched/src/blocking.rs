@@ -22,6 +22,15 @@ use crate::wait::WaitReason;
 /// Runs `f`, which may block the thread, on the calling thread; other goroutines go on. Short sections cost
 /// two atomic operations. `f` runs once, may borrow, and must not count on goroutine services: what would
 /// park in it blocks the thread. Outside goroutines it just runs `f`.
+///
+/// ```
+/// # use gmp_sched as gmp;
+/// # unsafe { gmp::run(gmp::Config::default(), || {
+/// let mut line = String::new();
+/// gmp::blocking(|| line.push_str("from a C library that waits")); // may borrow, same thread
+/// assert!(line.contains("waits"));
+/// # }) };
+/// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     let section = enter();
     if let Some(section) = &section {

@@ -75,7 +75,9 @@ mod sys;
 
 pub use block_on::block_on;
 pub use gmp_macros::{main, test};
+#[doc(inline)]
 pub use gmp_sched::{GoId, Goexit, blocking, checkpoint, goexit, yield_now};
+#[doc(inline)]
 pub use go::{Builder, Goroutine, JoinFuture, JoinHandle, current, go, try_current};
 pub use local::LocalKey;
 pub use runtime::run;

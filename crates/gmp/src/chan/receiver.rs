@@ -22,6 +22,20 @@ use super::transfer::Settled;
 /// The receiving side of a channel, of a timer, or of nothing ([`never`](super::never)). Clones receive from
 /// the same channel, each value once; when the last one is dropped the channel is closed and what is in it is
 /// dropped.
+///
+/// ```
+/// use gmp::chan::{RecvTimeoutError, bounded};
+/// use std::time::Duration;
+///
+/// let (tx, rx) = bounded(4);
+/// tx.send("first").unwrap();
+/// assert_eq!(rx.recv(), Ok("first"));
+/// assert_eq!(rx.recv_timeout(Duration::from_millis(1)), Err(RecvTimeoutError::Timeout));
+/// tx.send("last").unwrap();
+/// tx.close();
+/// assert_eq!(rx.recv(), Ok("last")); // what was sent is still received
+/// assert!(rx.recv().is_err());
+/// ```
 pub struct Receiver<T> {
     flavor: Flavor<T>,
 }

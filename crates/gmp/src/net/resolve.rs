@@ -9,6 +9,13 @@ use std::net::{SocketAddr, ToSocketAddrs};
 /// # Errors
 ///
 /// The resolver's.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// assert!(gmp::net::lookup_host("127.0.0.1:80")?.all(|address| address.ip().is_loopback()));
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub fn lookup_host<A: ToSocketAddrs>(address: A) -> io::Result<impl Iterator<Item = SocketAddr>> {
     gmp_sched::blocking(|| address.to_socket_addrs())
 }

@@ -22,6 +22,20 @@ pub(crate) use flight::save;
 /// # Errors
 ///
 /// `AlreadyExists` while another trace is recorded; what the system says when it has no thread, or `out` at once.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let path = std::env::temp_dir().join(format!("gmp-trace-{}.json", std::process::id()));
+/// # unsafe { gmp::run(|| {
+/// gmp::trace::start(std::fs::File::create(&path)?)?;
+/// gmp::go(|| ()).join().unwrap();
+/// gmp::trace::stop();
+/// # std::io::Result::Ok(())
+/// # }) }?;
+/// assert!(std::fs::read_to_string(&path)?.contains("traceEvents"));
+/// # std::fs::remove_file(&path)
+/// # }
+/// ```
 pub fn start(out: impl Write + Send + 'static) -> io::Result<()> {
     recorder::start_file(Box::new(out))
 }
