@@ -53,7 +53,7 @@ const GATES: [(&str, &str, Gate); 16] = [
     ("deny", "[--install] [--advisories]  licences, sources, duplicates", deny::run),
     ("semver", "[--install] [--since REVISION]  the public interface", semver::run),
     ("san", "[CRATE..]  tests under the address sanitizer, gmp-context's under valgrind", san::run),
-    ("asm", "[--bless]  the machine code of the switch, compared with what is kept", asm::run),
+    ("asm", "[--aarch64] [--bless]  the machine code of the switch", asm::run),
 ];
 
 /// Reports by itself.

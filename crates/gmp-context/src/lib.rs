@@ -77,7 +77,6 @@ mod slab;
 mod sync;
 mod sys;
 mod tools;
-mod trim;
 
 pub use cache::StackCache;
 pub use context::{

@@ -62,6 +62,29 @@ impl StackPool {
         })
     }
 
+    /// A part of [`trim`](StackPool::trim), for a thread that has other duties: ends after some `most` stacks, or after
+    /// unmapping one slab. How many stacks and slabs that was; 0 when there is nothing left to give back, or another thread
+    /// is at it.
+    pub fn trim_portion(&self, most: usize) -> usize {
+        self.exclusively(|| {
+            let mut cleaned = 0;
+            for class in &self.classes {
+                let mut next = class.lock().slabs;
+                while let Some(slab) = next.filter(|_| cleaned < most) {
+                    next = slab.state.next.get();
+                    let removed = class.lock().remove_if_unneeded(slab);
+                    if removed {
+                        // SAFETY: as in `clean`.
+                        unsafe { slab::destroy(slab) };
+                        return cleaned + 1;
+                    }
+                    cleaned += clean(class, slab, 0, most - cleaned);
+                }
+            }
+            cleaned
+        })
+    }
+
     fn clean(&self, keep: usize, mut go_on: impl FnMut() -> bool) -> usize {
         self.exclusively(|| {
             let mut cleaned = 0;
@@ -78,7 +101,7 @@ impl StackPool {
                         // SAFETY: it was in no list any more, with no stack out, when we had the lock.
                         unsafe { slab::destroy(slab) };
                     } else {
-                        cleaned += clean(class, slab, keep);
+                        cleaned += clean(class, slab, keep, usize::MAX);
                     }
                 }
             }
@@ -99,15 +122,16 @@ impl StackPool {
     }
 }
 
-/// Cleans the free slots of a slab down to `keep` bytes, letting go of the lock now and then. How many it asked for.
-fn clean(class: &Lock<Class>, slab: &Slab, keep: usize) -> usize {
+/// Cleans the free slots of a slab down to `keep` bytes, letting go of the lock now and then, until `most` and a few have been
+/// asked for. How many it asked for.
+fn clean(class: &Lock<Class>, slab: &Slab, keep: usize, most: usize) -> usize {
     let mut cleaned = 0;
     let mut slot = 0;
     loop {
         let _guard = class.lock();
         let end = slab.used().min(slot + BATCH);
         cleaned += (slot..end).filter(|slot| slab.clean(*slot, keep)).count();
-        if end == slab.used() {
+        if end == slab.used() || cleaned >= most {
             return cleaned;
         }
         slot = end;

@@ -85,3 +85,25 @@ fn some_are_trimmed_at_a_time_until_all_are() {
     });
     assert!((1..3).contains(&pool.stats().slabs), "{:?}", pool.stats());
 }
+
+/// In portions until nothing is left; then not at all.
+#[test]
+fn portions_give_back_the_same() {
+    let pool = StackPool::new();
+    pool.reserve(SIZE, 300).expect("address space");
+    let kept = pool.take(SIZE);
+    let stacks: Vec<_> = (0..299).map(|_| pool.take(SIZE)).collect();
+    stacks.iter().for_each(touch);
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    let (mut portions, mut all) = (0, 0);
+    loop {
+        match pool.trim_portion(32) {
+            0 => break,
+            n => (portions, all) = (portions + 1, all + n),
+        }
+    }
+    assert!(portions > 1, "{portions} portions");
+    assert_eq!(all, 299);
+    assert_eq!(pool.trim(), 0, "nothing is left");
+    pool.give(kept);
+}

@@ -22,7 +22,7 @@ use crossbeam_deque::{Injector, Steal, Worker};
 )]
 mod lock;
 #[path = "../src/sync.rs"]
-#[expect(dead_code, unused_imports, unused_macros, reason = "as above")]
+#[expect(dead_code, unused_imports, reason = "as above")]
 mod sync;
 
 #[path = "../src/queue/global.rs"]
@@ -133,7 +133,9 @@ fn steal(c: &mut Criterion) {
     let (victim, thief): (Ring<Item>, Ring<Item>) = (Ring::new(), Ring::new());
     group.bench_function("gmp", |b| {
         // SAFETY: this thread alone uses either ring.
-        let (mut owner, mut mine) = unsafe { (victim.owner(), thief.owner()) };
+        let mut owner = unsafe { victim.owner() };
+        // SAFETY: as above.
+        let mut mine = unsafe { thief.owner() };
         b.iter(|| {
             all.iter().for_each(|&item| drop(owner.push(Tagged::new(item, false))));
             let mut batch = Batch::new();

@@ -79,8 +79,8 @@ pub(crate) struct G {
     link: UnsafeCell<*mut G>,
     /// The M that has its registers (stopped), or that it must run on (locked).
     pub(crate) tied: AtomicPtr<M>,
-    id: AtomicU64,
-    reason: AtomicU8,
+    pub(crate) id: AtomicU64,
+    pub(crate) reason: AtomicU8,
     /// Logarithm of its stack's reserve in bytes.
     stack_class: u8,
     /// The bubble it belongs to; 0 for none.
@@ -90,8 +90,8 @@ pub(crate) struct G {
     /// How many guards lock it to its thread; while any does, `tied` names that thread's M.
     pub(crate) locks: AtomicU16,
     pub(crate) stack: Cell<Option<Stack>>,
-    parent: AtomicU64,
-    spawned_at: AtomicPtr<Location<'static>>,
+    pub(crate) parent: AtomicU64,
+    pub(crate) spawned_at: AtomicPtr<Location<'static>>,
     /// Freed by [`G::free_name`] only.
     name: AtomicPtr<String>,
     /// When `reason` was set last, in coarse nanoseconds.

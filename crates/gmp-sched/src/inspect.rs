@@ -14,6 +14,7 @@ use crate::g::{Described, G, GoId};
 use crate::on_thread::{self, OnThread};
 use crate::scheduler::Scheduler;
 use crate::slots;
+use crate::sync::plain::Ordering;
 use crate::sys;
 use crate::wait::WaitReason;
 
@@ -160,6 +161,41 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
     });
     all.sort_by_key(|info| info.id);
     all
+}
+
+/// A processor as one looks at it from outside.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ProcessorInfo {
+    /// Its number.
+    pub index: usize,
+    /// The thread that holds it, by its number.
+    pub m: Option<usize>,
+    /// The goroutine that runs there.
+    pub g: Option<GoId>,
+    /// How many wait in its queue.
+    pub queued: usize,
+    /// Times a goroutine began or went on there.
+    pub switches: u64,
+}
+
+/// The processors in use, at about this moment; none without a runtime. Allocates; neither parks nor blocks.
+pub fn processors() -> Vec<ProcessorInfo> {
+    let Some(sched) = Scheduler::try_current() else { return Vec::new() };
+    let look = |index| {
+        let p = sched.proc(index);
+        // Acquire: pairs with Release in `M::set_p`.
+        // SAFETY: Ms are never freed.
+        let m = unsafe { p.m.load(Ordering::Acquire).as_ref() };
+        ProcessorInfo {
+            index,
+            m: m.map(|m| m.id),
+            g: m.and_then(on_thread::running),
+            queued: p.queued(),
+            switches: p.counters.switches.get(),
+        }
+    };
+    (0..sched.procs()).map(look).collect()
 }
 
 /// Calls `visit` with the state of every goroutine of the running runtime.

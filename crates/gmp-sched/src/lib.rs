@@ -27,7 +27,7 @@
 //! ```text
 //!                 global queue ──────────┐            timers, descriptors
 //!                      ▲ overflow        ▼ batch           │ ready
-//!   go ────────────▶ ring of 256 ──▶ M runs G ──▶ parks ────┘
+//!   go ────────────▶ ring of 2048 ─▶ M runs G ──▶ parks ────┘
 //!             P          ▲               │ yields
 //!                        └── half ──▶ another P's ring (stealing)
 //! ```
@@ -47,6 +47,7 @@ mod config;
 mod cpus;
 mod critical;
 mod current;
+mod debugger;
 mod delayed;
 mod driver;
 mod fatal;
@@ -109,7 +110,7 @@ pub use g::{Current, GoId};
 pub use gmp_context::Frame;
 pub use halted::Registers;
 pub use hogs::{Hog, HogWatch};
-pub use inspect::{GoroutineInfo, Seen, goroutines, inspect, peek};
+pub use inspect::{GoroutineInfo, ProcessorInfo, Seen, goroutines, inspect, peek, processors};
 pub use join_future::JoinFuture;
 pub use lock::{Lock, LockGuard};
 pub use metrics::{LATENCIES, Metrics, ProcMetrics};

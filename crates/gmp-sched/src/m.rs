@@ -89,6 +89,9 @@ unsafe impl Sync for M {}
 unsafe impl Send for M {}
 
 impl M {
+    /// Offset of the goroutine that it runs, for debuggers.
+    pub(crate) const G: usize = std::mem::offset_of!(M, g);
+
     /// An M for a thread that is about to start.
     pub(crate) fn new(id: usize, sched: &'static Scheduler) -> &'static M {
         let m = Box::leak(Box::new(M {

@@ -16,6 +16,7 @@ use crate::lost::LostThreads;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::stop;
+use crate::surplus::Surplus;
 use crate::sync::plain::{AtomicBool, Ordering, fence};
 use crate::sys;
 
@@ -124,6 +125,7 @@ pub(crate) fn run(sched: &'static Scheduler) {
     let mut trimmed = clock::now();
     // Whether free stacks have been trimmed since every P became idle.
     let mut settled = false;
+    let mut surplus = Surplus::new();
     while !sched.is_stopping() {
         let idle = all_idle(sched);
         quiet = if idle { quiet + 1 } else { 0 };
@@ -142,6 +144,9 @@ pub(crate) fn run(sched: &'static Scheduler) {
         if now - trimmed >= TRIM_EVERY {
             trimmed = now;
             sched.stacks.trim_some(TRIM_SOME);
+        }
+        if sched.idle.counts().idle() > 0 {
+            surplus.look(sched, now);
         }
         let mut next = now + if quiet > QUIET_LOOKS { QUIET } else { CALM };
         let mut ready = 0;

@@ -25,8 +25,11 @@ use crate::sys;
 const WORDS: usize = 16 << 10;
 /// How long a thread may take to answer, in nanoseconds: it may wait for a CPU, and it may be in a critical section.
 const PATIENCE: u64 = 100_000_000;
-/// How long all together may.
-const PATIENCE_WITH_ALL: u64 = 1_000_000_000;
+/// The same where the process ends with this dump, and how much longer all of them together may take.
+const LAST_PATIENCE: u64 = 2_000_000_000;
+const FOR_ALL: u64 = 10;
+/// Looks at a sheet, 50 µs apart, before the thread is asked again: it may have been stopped, and been let go on since.
+const ASK_AGAIN: u32 = 20;
 
 /// A goroutine and the stack that it has on its thread.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ unsafe impl Send for Content {}
 pub(crate) type Slot = crate::photo::Slot<Content>;
 
 /// All Ms of all runtimes, the newest first.
-static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
+pub(crate) static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
 
 /// Adds an M, when it is made.
 pub(crate) fn add(m: &'static M) {
@@ -141,16 +144,18 @@ impl Session {
         let begun = clock::now();
         while clock::now() - begun < patience {
             m.photo.offer(&self.0.sheet);
-            let asked = sched.signal(m);
-            let over = loop {
-                match self.0.sheet.outcome() {
-                    Outcome::Taken => return true,
-                    Outcome::Refused => break false,
-                    Outcome::Blank if asked && clock::now() - begun < patience => sys::nap(),
-                    Outcome::Blank => break true,
+            let mut looks = 0;
+            while self.0.sheet.outcome() == Outcome::Blank && clock::now() - begun < patience {
+                if looks % ASK_AGAIN == 0 && !sched.signal(m) {
+                    break;
                 }
-            };
-            if over {
+                looks += 1;
+                sys::nap();
+            }
+            if self.0.sheet.outcome() == Outcome::Taken {
+                return true;
+            }
+            if self.0.sheet.outcome() == Outcome::Blank {
                 if m.photo.withdraw() {
                     return false;
                 }
@@ -204,10 +209,11 @@ pub(crate) fn visit_all(
 ) {
     let mut session = Session::begin();
     let begun = clock::now();
+    let patience = if interrupt { LAST_PATIENCE } else { PATIENCE };
     for_each(sched, &mut |m| {
         let Some(id) = running(m) else { return };
-        let left = PATIENCE_WITH_ALL.saturating_sub(clock::now() - begun);
-        show(sched, m, id, interrupt, left.min(PATIENCE), &mut session, visit);
+        let left = (FOR_ALL * patience).saturating_sub(clock::now() - begun);
+        show(sched, m, id, interrupt, left.min(patience), &mut session, visit);
     });
 }
 

@@ -16,6 +16,7 @@ use crate::bubble;
 use crate::clock;
 use crate::config::{self, Config, MAX_PROCS};
 use crate::critical::critical;
+use crate::debugger;
 use crate::fatal;
 use crate::freeze::Freezer;
 use crate::g::{G, GoId};
@@ -102,6 +103,7 @@ impl Scheduler {
     ///
     /// When a stack size is out of bounds.
     pub(crate) fn new(config: Config) -> io::Result<&'static Scheduler> {
+        debugger::keep();
         let mut config = config;
         let stack_class = config::class_of(config.stack_size)?;
         config.stack_size = 1 << stack_class;

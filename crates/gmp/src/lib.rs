@@ -72,6 +72,7 @@ mod glue;
 mod observer;
 mod panics;
 mod sys;
+mod top;
 
 pub use block_on::block_on;
 pub use gmp_macros::{main, test};

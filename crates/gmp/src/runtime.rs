@@ -91,6 +91,9 @@ impl Builder {
             Ok(trace) => trace,
             Err(e) => panic!("{e}"),
         };
+        if let Err(e) = crate::top::from_environment() {
+            panic!("{e}");
+        }
         panics::install();
         observer::start(wishes);
         // Now, where it may allocate: the scheduler polls in critical sections.

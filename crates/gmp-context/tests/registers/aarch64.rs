@@ -94,6 +94,11 @@ global_asm!(
 held!(held_v, [], uint8x16_t, 32, v0 "v0" v1 "v1" v2 "v2" v3 "v3" v4 "v4" v5 "v5" v6 "v6" v7 "v7" v8 "v8" v9 "v9" v10 "v10" v11 "v11" v12 "v12" v13 "v13" v14 "v14" v15 "v15" v16 "v16" v17 "v17" v18 "v18" v19 "v19" v20 "v20" v21 "v21" v22 "v22" v23 "v23" v24 "v24" v25 "v25" v26 "v26" v27 "v27" v28 "v28" v29 "v29" v30 "v30" v31 "v31");
 
 /// Holds values in all vector registers while `between` runs; how many have changed.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::missing_transmute_annotations,
+    reason = "to vectors and back again, around the one call"
+)]
 #[inline(always)]
 pub(crate) fn changed(seed: u8, mut between: impl FnMut()) -> usize {
     let values: [[u8; 16]; 32] = std::array::from_fn(|index| [seed.wrapping_add(index as u8); 16]);

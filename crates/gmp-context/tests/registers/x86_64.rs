@@ -52,6 +52,11 @@ held!(held_xmm, [], __m128, 16, v0 "xmm0" v1 "xmm1" v2 "xmm2" v3 "xmm3" v4 "xmm4
 held!(held_ymm, [#[target_feature(enable = "avx")]], __m256, 16, v0 "ymm0" v1 "ymm1" v2 "ymm2" v3 "ymm3" v4 "ymm4" v5 "ymm5" v6 "ymm6" v7 "ymm7" v8 "ymm8" v9 "ymm9" v10 "ymm10" v11 "ymm11" v12 "ymm12" v13 "ymm13" v14 "ymm14" v15 "ymm15");
 
 /// Holds values in all vector registers while `between` runs; how many have changed.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::missing_transmute_annotations,
+    reason = "to vectors and back again, around the one call"
+)]
 #[inline(always)]
 pub(crate) fn changed(seed: u8, mut between: impl FnMut()) -> usize {
     let of = |index: usize| seed.wrapping_add(index as u8);

@@ -125,3 +125,13 @@ pub(crate) fn save() {
         let _ = writeln!(io::stderr(), "gmp: GMP_FLIGHT={}: {e}", path.display());
     }
 }
+
+/// What the flight recorder has kept, as a trace; empty if none runs. Blocks the thread.
+pub(crate) fn kept() -> io::Result<String> {
+    if !recorder::has_window() {
+        return Ok(String::new());
+    }
+    let mut out = Vec::new();
+    write(&mut out)?;
+    String::from_utf8(out).map_err(io::Error::other)
+}

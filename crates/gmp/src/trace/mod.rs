@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 pub use flight::FlightRecorder;
-pub(crate) use flight::save;
+pub(crate) use flight::{kept, save};
 
 /// Starts to record a trace into `out`, until [`stop`]. It may start before the runtime and outlive it. Neither parks nor
 /// blocks.

@@ -103,6 +103,11 @@ pub(super) fn stop_window() {
     recorder.rest();
 }
 
+/// Whether there is one.
+pub(super) fn has_window() -> bool {
+    lock().window.is_some()
+}
+
 /// What is in the window now, in order, and how many events were lost.
 pub(super) fn window() -> (Vec<TraceEvent>, u64) {
     let mut recorder = lock();
