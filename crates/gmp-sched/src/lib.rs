@@ -27,7 +27,7 @@
 //! ```text
 //!                 global queue ──────────┐            timers, descriptors
 //!                      ▲ overflow        ▼ batch           │ ready
-//!   go ────────────▶ ring of 256 ──▶ M runs G ──▶ parks ────┘
+//!   go ────────────▶ ring of 2048 ─▶ M runs G ──▶ parks ────┘
 //!             P          ▲               │ yields
 //!                        └── half ──▶ another P's ring (stealing)
 //! ```
