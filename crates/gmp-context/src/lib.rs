@@ -77,6 +77,7 @@ mod slab;
 mod sync;
 mod sys;
 mod tools;
+mod trim;
 
 pub use cache::StackCache;
 pub use context::{
