@@ -67,6 +67,7 @@ pub mod guard;
 mod memory;
 mod pool;
 mod stack;
+mod trim;
 
 mod arch;
 mod fatal;

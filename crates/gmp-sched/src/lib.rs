@@ -88,6 +88,7 @@ mod slots;
 mod spawner;
 mod steal;
 mod stop;
+mod surplus;
 mod sync;
 mod sys;
 mod task;

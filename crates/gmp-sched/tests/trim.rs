@@ -86,3 +86,19 @@ fn all_of_it_goes_back_when_all_is_quiet() {
         });
     });
 }
+
+#[test]
+fn what_a_peak_left_goes_back_though_somebody_works_on() {
+    const N: usize = 20_000;
+    let _alone = ALONE.lock();
+    on(2, || {
+        let before = resident();
+        crowd(N, 0);
+        let most = before + N * 4096 / 2;
+        let start = Instant::now();
+        while resident() > most {
+            assert!(start.elapsed() < PATIENCE, "{} of {before} and {most}", resident());
+            yield_now();
+        }
+    });
+}
