@@ -78,7 +78,6 @@ mod slab;
 mod sync;
 mod sys;
 mod tools;
-mod trim;
 
 pub use cache::StackCache;
 pub use context::{
