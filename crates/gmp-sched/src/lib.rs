@@ -38,6 +38,7 @@
 //! Limits: one runtime at a time per process; Linux on x86_64 and aarch64 first, other Unix systems with a
 //! slower parker. No I/O (see [`Driver`]) and no preemption (see [`Preempt`]) of its own.
 
+mod active;
 mod arena;
 mod blocking;
 mod bubble;
