@@ -28,8 +28,7 @@ if [ -z "$procs" ]; then
 fi
 # http needs a client that is not in the bundle.
 if [ -z "$workloads" ]; then
-    workloads=$("$here/bin/go-bench" --list | grep -v '^http')
-    workloads="switch $workloads"
+    workloads=$("$here/bin/gmp-bench" --list | cut -f1 | grep -v '^http')
 fi
 for workload in $workloads; do
     contestants=''

@@ -4,21 +4,25 @@
 //! that slows down slows all of them down. What the workloads are stands in `benches/README.md`;
 //! this file holds the options and the order of events, the folder the parts:
 //! [`options`], [`build`] and [`peers`] (programs), [`rounds`] and [`http`] (measuring),
-//! [`results`] (medians, verdicts, comparison), [`store`] (JSON), [`markdown`], [`html`] and
-//! [`scaling`] (reports), [`machine`] (what it ran on), [`bundle`] (for machines without toolchains).
+//! [`results`] (medians, verdicts, comparison), [`store`] (JSON), [`markdown`], [`html`],
+//! [`chart`] and [`scaling`] (reports), [`machine`] (what it ran on), [`warm`] (its memory), [`progress`] (how
+//! far it is), [`bundle`] (for machines without toolchains).
 
 mod build;
 mod bundle;
+mod chart;
 mod html;
 mod http;
 mod machine;
 mod markdown;
 mod options;
 mod peers;
+mod progress;
 mod results;
 mod rounds;
 mod scaling;
 mod store;
+mod warm;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,12 +46,14 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     if let Some(folder) = &options.bundle {
         return bundle::write(folder, &home);
     }
-    let built = build::all(&home, &options)?;
-    let results = rounds::all(&built, &home, &options)?;
+    let results = match &options.report {
+        Some(file) => store::load(file)?,
+        None => rounds::all(&build::all(&home, &options)?, &home, &options)?,
+    };
     let report = results.report(earlier.as_ref());
     write(&home.join("report.json"), &store::text(&results))?;
     write(&home.join("report.md"), &markdown::text(&report))?;
-    write(&home.join("report.html"), &html::text(&report))?;
+    write(&home.join("report.html"), &html::text(&report)?)?;
     if let Some(name) = &options.save {
         write(&saved(&home, name), &store::text(&results))?;
     }

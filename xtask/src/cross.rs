@@ -12,12 +12,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::asm;
 use crate::gate::root;
 use crate::process;
 
-const TARGET: &str = "aarch64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "aarch64-unknown-linux-gnu";
 const EMULATOR: &str = "/usr/bin/qemu-aarch64";
-const RUSTC: &str = "/usr/bin/rustc";
+pub(crate) const RUSTC: &str = "/usr/bin/rustc";
 const RUSTDOC: &str = "/usr/bin/rustdoc";
 
 /// What Debian calls the parts, each with a file that tells whether it is there.
@@ -50,6 +51,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         return Err(format!("no test ran\n{}", output.transcript()));
     }
     println!("  {passed} tests passed on {TARGET} in {:.0} s", output.elapsed.as_secs_f64());
+    if args.is_empty() {
+        asm::compare("aarch64", false)?.into_result()?;
+    }
     Ok(())
 }
 
@@ -93,6 +97,12 @@ fn tests(args: &[String]) -> Command {
         .env("GMP_TEST_RUNNER", EMULATOR);
     println!("  {}", process::show(&command));
     command
+}
+
+/// Makes a build one for the target, with Debian's compiler.
+pub(crate) fn prepare(command: &mut Command) {
+    command.args(["--target", TARGET]).env("RUSTC", RUSTC);
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
 }
 
 /// Adds up the numbers before `word` in the lines with which each test program ends.

@@ -4,44 +4,56 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program of the terminal")]
 
+mod actions;
 mod asm;
 mod bench;
+mod book;
 mod cargo;
 mod ci;
 mod clippy;
 mod cross;
+mod debian;
+mod deny;
 mod doc;
 mod files;
 mod fmt;
 mod gate;
 mod harness;
+mod interop;
 mod loom;
 mod models;
 mod msrv;
 mod package;
 mod process;
 mod san;
+mod semver;
 mod stress;
 mod suite;
 mod tidy;
+mod tools;
 
 use std::process::ExitCode;
 
 use gate::Gate;
 
 /// The gates that can be run by name, with what they take.
-const GATES: [(&str, &str, Gate); 11] = [
+const GATES: [(&str, &str, Gate); 16] = [
     ("fmt", "[--fix]  rustfmt over every file", fmt::run),
     ("tidy", "the rules of the repository", tidy::run),
     ("clippy", "warnings denied, all targets", clippy::run),
     ("test", "[debug|release] [-p CRATE] [FILTER]  unit and integration tests", suite::either),
     ("doctest", "examples in the documentation", doc::tests),
     ("doc", "documentation, broken links denied", doc::pages),
+    ("book", "[--install]  the documents as one book: chapters, links, mdBook", book::run),
+    ("actions", "[--install]  the workflows, by actionlint", actions::run),
     ("loom", "[CRATE..] [--only NAME]  models and their mutants", loom::run),
+    ("interop", "[FILTER]  rustls, hyper, tokio and others on top of gmp", interop::run),
     ("package", "what each crate would publish", package::run),
-    ("msrv", "the oldest promised compiler", msrv::run),
+    ("msrv", "[--install]  the oldest promised compiler", msrv::run),
+    ("deny", "[--install] [--advisories]  licences, sources, duplicates", deny::run),
+    ("semver", "[--install] [--since REVISION]  the public interface", semver::run),
     ("san", "[CRATE..]  tests under the address sanitizer, gmp-context's under valgrind", san::run),
-    ("asm", "[--bless]  the machine code of the switch, compared with what is kept", asm::run),
+    ("asm", "[--aarch64] [--bless]  the machine code of the switch", asm::run),
 ];
 
 /// Reports by itself.

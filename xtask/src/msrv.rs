@@ -1,19 +1,23 @@
-//! `cargo xtask msrv`: the published crates compile with the oldest compiler that they promise.
+//! `cargo xtask msrv [--install]`: the published crates compile with the oldest compiler that they promise.
 //!
-//! Skipped, and said so, where rustup does not have that compiler:
-//! `rustup toolchain install 1.85.0 --profile minimal` gets it. Tests, examples and benches are left out,
-//! their dependencies may ask for more.
+//! The compiler is rustup's toolchain of that version, or, where rustup cannot get it, Debian's package of it, unpacked
+//! into `target/tools` by `--install` (see [`crate::debian`]); the CI machine installs it by itself. Without either the
+//! gate is skipped, and says so. Tests, examples and benches are left out: their dependencies may ask for more.
+
+use std::process::Command;
 
 use crate::cargo::{build, published, target_dir, toolchain};
+use crate::debian;
 use crate::gate::Report;
 
 /// The `rust-version` of the workspace.
 const MSRV: &str = env!("CARGO_PKG_RUST_VERSION");
 
-pub(crate) fn run(_: &[String]) -> Result<Report, String> {
-    let exact = format!("{MSRV}.0");
-    let Some(mut command) = toolchain(&exact).or_else(|| toolchain(MSRV)) else {
-        return Ok(Report::skipped(format!("no toolchain {exact}")));
+pub(crate) fn run(args: &[String]) -> Result<Report, String> {
+    let install = args.iter().any(|arg| arg == "--install") || std::env::var_os("CI").is_some();
+    let (mut command, origin) = match compiler(install) {
+        Ok(found) => found,
+        Err(reason) => return Ok(Report::skipped(format!("no Rust {MSRV}: {reason}"))),
     };
     command.args(["check", "--lib", "--target-dir"]);
     command.arg(target_dir()?.join("msrv"));
@@ -25,6 +29,26 @@ pub(crate) fn run(_: &[String]) -> Result<Report, String> {
         Ok(artifacts) => report.passed = artifacts.len(),
         Err(error) => report.problem(error),
     }
-    report.detail = format!("rustc {exact}");
+    report.detail = format!("Rust {MSRV}, {origin}");
     Ok(report)
+}
+
+/// The oldest cargo, and where it comes from.
+fn compiler(install: bool) -> Result<(Command, &'static str), String> {
+    let exact = format!("{MSRV}.0");
+    if let Some(command) = toolchain(&exact).or_else(|| toolchain(MSRV)) {
+        return Ok((command, "of rustup"));
+    }
+    let folder = target_dir()?.join("tools").join(format!("rust-{MSRV}"));
+    if let Some(command) = debian::toolchain(&folder, MSRV) {
+        return Ok((command, "of Debian"));
+    }
+    if !install {
+        return Err(format!(
+            "`rustup toolchain install {exact} --profile minimal`, or, on Debian, `cargo xtask msrv --install`"
+        ));
+    }
+    debian::install(&folder, MSRV)?;
+    let command = debian::toolchain(&folder, MSRV);
+    command.map(|c| (c, "of Debian")).ok_or_else(|| "Debian's package does not start".into())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask package`: every published crate could be published today.
 //!
-//! Packs the whole workspace as a release would, and looks into each package for what a reader of
-//! it needs. It does not build the packages once more: `cargo publish` does.
+//! Packs the whole workspace as a release would, builds each package from what is in it, and looks into each
+//! for what a reader of it needs.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) fn run(_: &[String]) -> Result<Report, String> {
     let mut report = Report::new("packages");
     let metadata = metadata()?;
     let mut pack = cargo();
-    pack.args(["package", "--no-verify", "--allow-dirty", "--quiet"]);
+    pack.args(["package", "--allow-dirty", "--quiet"]);
     pack.arg("--target-dir").arg(target_dir()?.join("package-gate"));
     for name in published()? {
         pack.args(["--package", &name]);

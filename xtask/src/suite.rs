@@ -68,7 +68,12 @@ fn run(release: bool, args: &[String]) -> Result<Report, String> {
     Ok(report)
 }
 
-fn execute(artifact: &Artifact, filter: &[String], report: &mut Report) -> Result<(), String> {
+/// Runs one test executable and adds what it says to `report`.
+pub(crate) fn execute(
+    artifact: &Artifact,
+    filter: &[String],
+    report: &mut Report,
+) -> Result<(), String> {
     let Some(executable) = &artifact.executable else { return Ok(()) };
     let name = format!("{} {}", artifact.package, artifact.target);
     let mut command = harness::command(executable, &artifact.folder);

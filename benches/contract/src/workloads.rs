@@ -78,6 +78,12 @@ impl Workload {
             WarmUp::None => None,
         }
     }
+
+    /// Whether what is measured is the first touch of much memory, `--size` being a number of goroutines.
+    #[must_use]
+    pub fn touches_memory(&self) -> bool {
+        self.name.starts_with("parked")
+    }
 }
 
 /// The workload of this name.
@@ -189,6 +195,14 @@ pub const WORKLOADS: &[Workload] = &[
         (1_000_000, 200_000),
         Tenth,
         &[ns(&[Versus("go", 0.4)])],
+    ),
+    row(
+        "done_10k",
+        "10,000 selects with one `done`",
+        "messages",
+        (2_000_000, 500_000),
+        Tenth,
+        &[ns(&[Versus("go", 0.6)])],
     ),
     row(
         "mutex_8",
@@ -310,6 +324,7 @@ mod tests {
                     "spawn_batch" | "yield_1000" | "echo" => 1000,
                     "chan_100to100" => 100,
                     "mutex_8" => 8,
+                    "done_10k" => 10_000,
                     "select_4" => 4,
                     "yield_2" => 2,
                     _ => 1,

@@ -27,17 +27,17 @@ gmp_asm_switch:
     pushq %r12
     pushq %rbx
     movq %rdi, %r8
-    pushq %rbp
-    pushq %rbx
     leaq .1(%rip), %rax
-    pushq %rax
-    movq %rsp, %rdi
-    movq %r8, %rsp
-    popq %rax
-    jmpq *%rax
+    leaq -24(%rsp), %rdi
+    movq %rbp, -8(%rsp)
+    movq %rbx, -16(%rsp)
+    movq %rax, -24(%rsp)
+    leaq 8(%r8), %rsp
+    jmpq *(%r8)
 .1:
-    popq %rbx
-    popq %rbp
+    movq (%rsp), %rbx
+    movq 8(%rsp), %rbp
+    leaq 16(%rsp), %rsp
     movq %rsi, %rax
     movq %rcx, %rbx
     movq %rdx, %rsi
@@ -66,17 +66,17 @@ gmp_asm_resume:
     movq 16(%rdi), %rdx
     leaq _ZN11gmp_context7context9no_commitE(%rip), %rsi
     leaq 8(%rsp), %rcx
-    pushq %rbp
-    pushq %rbx
     leaq .1(%rip), %rax
-    pushq %rax
-    movq %rsp, %rdi
-    movq %r8, %rsp
-    popq %rax
-    jmpq *%rax
+    leaq -24(%rsp), %rdi
+    movq %rbp, -8(%rsp)
+    movq %rbx, -16(%rsp)
+    movq %rax, -24(%rsp)
+    leaq 8(%r8), %rsp
+    jmpq *(%r8)
 .1:
-    popq %rbx
-    popq %rbp
+    movq (%rsp), %rbx
+    movq 8(%rsp), %rbp
+    leaq 16(%rsp), %rsp
     testq %rdx, %rdx
     je .2
     movq (%rcx), %rdi
@@ -114,17 +114,17 @@ gmp_asm_suspend:
     leaq _ZN11gmp_context7context9no_commitE(%rip), %rsi
     leaq 8(%rsp), %rcx
     xorl %edx, %edx
-    pushq %rbp
-    pushq %rbx
     leaq .1(%rip), %rax
-    pushq %rax
-    movq %rsp, %rdi
-    movq %r8, %rsp
-    popq %rax
-    jmpq *%rax
+    leaq -24(%rsp), %rdi
+    movq %rbp, -8(%rsp)
+    movq %rbx, -16(%rsp)
+    movq %rax, -24(%rsp)
+    leaq 8(%r8), %rsp
+    jmpq *(%r8)
 .1:
-    popq %rbx
-    popq %rbp
+    movq (%rsp), %rbx
+    movq 8(%rsp), %rbp
+    leaq 16(%rsp), %rsp
     movq %rdi, (%rbx)
     testq %rcx, %rcx
     je .2

@@ -39,6 +39,14 @@ pub struct Frame {
     pub fp: usize,
 }
 
+impl Frame {
+    /// Where the caller is. Good for as long as it has not returned.
+    #[inline(always)]
+    pub fn here() -> Frame {
+        arch::here()
+    }
+}
+
 // SAFETY: a `Context` is an address; using it is `unsafe` and states what must hold, on whatever thread.
 unsafe impl Send for Context {}
 // SAFETY: as above; there is nothing to change through a shared reference.

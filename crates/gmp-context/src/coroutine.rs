@@ -130,9 +130,7 @@ impl<In, Out, Ret, S: StackMemory> Coroutine<In, Out, Ret, S> {
     where
         F: FnOnce(&Yielder<In, Out>, In) -> Ret + 'static,
     {
-        if shadow_stack_active() {
-            return Err(no_shadow_stacks());
-        }
+        refuse_shadow_stack(shadow_stack_active())?;
         let mut top = stack.top();
         if mem::size_of::<F>() > 0 {
             let align = mem::align_of::<F>().max(16);
@@ -221,6 +219,12 @@ impl<In, Out, Ret, S: StackMemory> Coroutine<In, Out, Ret, S> {
         // SAFETY: otherwise it leads to the outcome, ours to move out.
         Resumed::Returned(unsafe { back.word.cast::<thread::Result<Ret>>().read() })
     }
+}
+
+/// With a shadow stack the first `ret` after a switch would fault.
+#[inline]
+fn refuse_shadow_stack(active: bool) -> io::Result<()> {
+    if active { Err(no_shadow_stacks()) } else { Ok(()) }
 }
 
 #[cold]
@@ -358,5 +362,19 @@ impl<In, Out, Ret, S: StackMemory> core::fmt::Debug for Coroutine<In, Out, Ret, 
 impl<In, Out> core::fmt::Debug for Yielder<In, Out> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Yielder")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No CPU of the test machines has one that is on, so what is asked is answered here.
+    #[test]
+    fn a_shadow_stack_is_refused_with_the_way_out() {
+        let error = refuse_shadow_stack(true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        assert!(error.to_string().contains("GLIBC_TUNABLES=glibc.cpu.x86_shstk=off"), "{error}");
+        assert!(refuse_shadow_stack(shadow_stack_active()).is_ok());
     }
 }

@@ -44,7 +44,7 @@
 //!
 //! # Reading order
 //! `context.rs` (the contract of a switch), `arch/x86_64.rs` (how it is done), `coroutine.rs` (the safe form),
-//! `generator.rs`, `segment.rs`; then `memory.rs`, `cache.rs`, `stack.rs`, `pool.rs`, `slab.rs`, `limits.rs` (where
+//! `generator.rs`, `segment.rs`; then `memory.rs`, `cache.rs`, `stack.rs`, `pool.rs`, `trim.rs`, `slab.rs`, `limits.rs` (where
 //! stacks come from); then `guard.rs`,
 //! `signal_stack.rs` (what happens at their end). `lock.rs`, `fatal.rs`, `tools.rs`, `sync.rs` and `sys/` serve those.
 //!
@@ -67,6 +67,7 @@ pub mod guard;
 mod memory;
 mod pool;
 mod stack;
+mod trim;
 
 mod arch;
 mod fatal;
@@ -87,7 +88,7 @@ pub use generator::Generator;
 pub use limits::ReserveError;
 pub use memory::{PooledStack, StackMemory};
 pub use pool::{PoolStats, StackPool};
-pub use segment::{grow, grow_on, maybe_grow, remaining};
+pub use segment::{grow, grow_on, maybe_grow, remaining, stack_around};
 pub use stack::{Stack, default_stack_size};
 
 #[cfg(doctest)]

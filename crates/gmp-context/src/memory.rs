@@ -15,7 +15,8 @@ use crate::stack::Stack;
 static POOL: StackPool = StackPool::new();
 
 thread_local! {
-    static CACHE: StackCache = const { StackCache::new(&POOL) };
+    // Not a `const` initialiser: Rust 1.85 accepts none that refers to a static with interior mutability.
+    static CACHE: StackCache = StackCache::new(&POOL);
 }
 
 /// Memory that a coroutine can run on.

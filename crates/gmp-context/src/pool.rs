@@ -21,7 +21,6 @@ use crate::slab::{self, Guards, Run, Slab};
 use crate::stack::Stack;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::sys;
-use crate::tools;
 
 /// Logarithms of the smallest and largest stack: 16 KiB, in which nothing can print a backtrace any more, and 64 GiB, the
 /// largest of which a 47-bit address space holds a useful number.
@@ -45,9 +44,6 @@ const MOST_RUN: usize = 1024;
 /// mapped some at the same time, the first few.
 const LOOK_AT: usize = 4;
 
-/// Slots that `trim` looks at before it lets others have the lock: some 50 µs if all have pages.
-const TRIM_BATCH: u32 = 32;
-
 /// A pool of guarded stacks in power-of-two sizes from 16 KiB to 64 GiB. One lock per size.
 ///
 /// Meant to be a `static`. When dropped, it unmaps the slabs that have no stack out and leaks the others.
@@ -56,24 +52,24 @@ pub struct StackPool {
     id: AtomicU32,
     /// Whether to guard by `mprotect` even where the kernel has something better.
     protect: bool,
-    /// Whether somebody is in `trim`.
-    trimming: AtomicBool,
-    classes: [Lock<Class>; CLASSES],
+    /// Whether somebody trims it.
+    pub(crate) trimming: AtomicBool,
+    pub(crate) classes: [Lock<Class>; CLASSES],
 }
 
 /// The slabs of one size, and the count of their stacks: `live + reserved <= capacity`.
-struct Class {
+pub(crate) struct Class {
     /// All slabs, the last mapped first.
-    slabs: Option<&'static Slab>,
+    pub(crate) slabs: Option<&'static Slab>,
     /// Those with a free slot, the last given to first.
     open: Option<&'static Slab>,
     /// Number of slabs.
-    count: usize,
-    capacity: usize,
-    live: usize,
-    reserved: usize,
+    pub(crate) count: usize,
+    pub(crate) capacity: usize,
+    pub(crate) live: usize,
+    pub(crate) reserved: usize,
     /// Address space of all slabs.
-    bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// What a [`StackPool`] holds.
@@ -194,46 +190,6 @@ impl StackPool {
         state.give(slab, slot);
     }
 
-    /// Gives the pages of free stacks back to the kernel, and the address space of slabs that are wholly free and not
-    /// reserved. Returns of how many stacks, given back since they were last trimmed, pages were given back one by one.
-    ///
-    /// One system call per such stack. Others wait for at most 32 of those calls at a time. Returns 0 at once when another
-    /// thread is at it.
-    pub fn trim(&self) -> usize {
-        self.clean(0)
-    }
-
-    /// As [`trim`](StackPool::trim), but each free stack keeps its uppermost 16 KiB, so that using it again costs nothing:
-    /// what goes is the depth that some of them grew to, and slabs that nobody needs.
-    pub fn trim_deep(&self) -> usize {
-        self.clean(slab::SHALLOW)
-    }
-
-    fn clean(&self, keep: usize) -> usize {
-        // Acquire: pairs with Release at the end; the slab lists are as the last one left them.
-        if self.trimming.swap(true, Ordering::Acquire) {
-            return 0;
-        }
-        let mut cleaned = 0;
-        for class in &self.classes {
-            let mut next = class.lock().slabs;
-            while let Some(slab) = next {
-                // What is unmapped needs no cleaning. Only we remove slabs, so this one's successor stays.
-                next = slab.state.next.get();
-                let removed = class.lock().remove_if_unneeded(slab);
-                if removed {
-                    // SAFETY: it was in no list any more, with no stack out, when we had the lock.
-                    unsafe { slab::destroy(slab) };
-                } else {
-                    cleaned += clean(class, slab, keep);
-                }
-            }
-        }
-        // Release: pairs with Acquire above.
-        self.trimming.store(false, Ordering::Release);
-        cleaned
-    }
-
     /// A stack, reserved and taken at once.
     pub(crate) fn take_new(&self, class: u32) -> Result<Stack, ReserveError> {
         loop {
@@ -328,21 +284,6 @@ impl StackPool {
             Ok(_) => new,
             Err(other) => other,
         }
-    }
-}
-
-/// Cleans the free slots of a slab down to `keep` bytes, letting go of the lock now and then. How many it asked for.
-fn clean(class: &Lock<Class>, slab: &Slab, keep: usize) -> usize {
-    let mut cleaned = 0;
-    let mut slot = 0;
-    loop {
-        let _guard = class.lock();
-        let end = slab.used().min(slot + TRIM_BATCH);
-        cleaned += (slot..end).filter(|slot| slab.clean(*slot, keep)).count();
-        if end == slab.used() {
-            return cleaned;
-        }
-        slot = end;
     }
 }
 
@@ -456,7 +397,7 @@ impl Class {
     }
 
     /// Takes a slab out of the list of those with a free slot.
-    fn close(&mut self, slab: &'static Slab) {
+    pub(crate) fn close(&mut self, slab: &'static Slab) {
         let (newer, older) = (slab.state.newer.take(), slab.state.older.take());
         match newer {
             Some(newer) => newer.state.older.set(older),
@@ -465,36 +406,5 @@ impl Class {
         if let Some(older) = older {
             older.state.newer.set(newer);
         }
-    }
-
-    /// Takes a slab out of all lists if no stack of it is out and the reservations are covered without it.
-    fn remove_if_unneeded(&mut self, slab: &'static Slab) -> bool {
-        let slots = slab.state.usable.get() as usize;
-        if tools::KEEP_SLABS {
-            return false;
-        }
-        if slab.state.live.get() != 0 || self.capacity - self.live - slots < self.reserved {
-            return false;
-        }
-        if slab.has_free() {
-            self.close(slab);
-        }
-        let next = slab.state.next.get();
-        if self.slabs.is_some_and(|first| core::ptr::eq(first, slab)) {
-            self.slabs = next;
-        } else {
-            let mut before = self.slabs;
-            while let Some(here) = before {
-                before = here.state.next.get();
-                if before.is_some_and(|after| core::ptr::eq(after, slab)) {
-                    here.state.next.set(next);
-                    break;
-                }
-            }
-        }
-        self.count -= 1;
-        self.capacity -= slots;
-        self.bytes -= slab.len();
-        true
     }
 }

@@ -116,6 +116,12 @@ pub fn remaining() -> usize {
     if known { sp - last.limit } else { remaining_slow(sp) }
 }
 
+/// The stack of a pool, a segment included, that `address` lies in. Async-signal-safe. Exact for a stack that is in use;
+/// any other may be gone when this returns.
+pub fn stack_around(address: usize) -> Option<core::ops::Range<usize>> {
+    slab::find(address).filter(|place| place.limit <= address).map(|place| place.limit..place.top)
+}
+
 #[cold]
 fn remaining_slow(sp: usize) -> usize {
     let Some(bounds) = find(sp) else { return 0 };

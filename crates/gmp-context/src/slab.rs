@@ -84,6 +84,10 @@ pub(crate) struct State {
     pub(crate) usable: Cell<u32>,
     /// Slots handed out or being guarded: while there are any the slab stays.
     pub(crate) live: Cell<u32>,
+    /// Free slots that are marked `DEEP`.
+    pub(crate) deep: Cell<u32>,
+    /// Where `StackPool::trim_some` goes on.
+    pub(crate) swept: Cell<u32>,
     /// Neighbours among the class's slabs that have a free slot.
     pub(crate) newer: Cell<Option<&'static Slab>>,
     pub(crate) older: Cell<Option<&'static Slab>>,
@@ -148,8 +152,10 @@ impl Slab {
     pub(crate) fn take(&self) -> Option<u32> {
         let slot = self.state.free.get().checked_sub(1)?;
         // SAFETY: the link of one of our slots, under the lock.
-        let next = unsafe { self.link(slot).read() } & !(DIRTY | DEEP);
+        let link = unsafe { self.link(slot).read() };
+        let next = link & !(DIRTY | DEEP);
         self.state.free.set(if next == END { 0 } else { next });
+        self.state.deep.set(self.state.deep.get() - u32::from(link & DEEP != 0));
         // SAFETY: the link of one of our slots, under the lock.
         unsafe { self.link(slot).write(LIVE) };
         self.state.live.set(self.state.live.get() + 1);
@@ -193,6 +199,7 @@ impl Slab {
         // SAFETY: the link of one of our slots, under the lock.
         debug_assert_eq!(unsafe { self.link(slot).read() }, LIVE, "gmp: stack given back twice");
         self.push(slot, DIRTY | DEEP);
+        self.state.deep.set(self.state.deep.get() + 1);
         self.state.live.set(self.state.live.get() - 1);
     }
 
@@ -221,6 +228,7 @@ impl Slab {
         }
         // SAFETY: as above.
         unsafe { link.write(value & !flags) };
+        self.state.deep.set(self.state.deep.get() - u32::from(value & DEEP != 0));
         if keep >= self.size() {
             return false;
         }
@@ -383,8 +391,9 @@ fn descriptor() -> Result<&'static Slab, Errno> {
         if let Some(slab) = *spare {
             *spare = slab.state.next.take();
             drop(spare);
-            let State { free, claimed, usable, live, newer, older, next: _ } = &slab.state;
-            [free, claimed, usable, live].into_iter().for_each(|count| count.set(0));
+            let State { free, claimed, usable, live, deep, swept, newer, older, next: _ } =
+                &slab.state;
+            [free, claimed, usable, live, deep, swept].into_iter().for_each(|count| count.set(0));
             [newer, older].into_iter().for_each(|link| link.set(None));
             return Ok(slab);
         }

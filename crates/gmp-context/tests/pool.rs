@@ -1,4 +1,4 @@
-//! The pool: sizes and reservations are as asked, stacks come back last in first out, trimming gives memory back.
+//! The pool: sizes and reservations are as asked, stacks come back last in first out.
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -86,49 +86,4 @@ fn another_pools_stack_is_refused() {
     let given = std::panic::catch_unwind(|| theirs.give(mine));
     assert!(given.is_err());
     assert_eq!(theirs.stats().live, 0);
-}
-
-#[test]
-fn trimming_returns_pages_and_unneeded_slabs() {
-    let pool = StackPool::new();
-    pool.reserve(SIZE, 300).expect("address space");
-    let stacks: Vec<Stack> = (0..300).map(|_| pool.take(SIZE)).collect();
-    stacks.iter().for_each(touch);
-    let mut stacks = stacks.into_iter();
-    let kept = stacks.next().expect("300 of them");
-    let kept_limit = kept.limit();
-    stacks.for_each(|stack| pool.give(stack));
-    assert_eq!(pool.trim(), 299);
-    assert!(pool.stats().free >= 299, "what is reserved stays mapped");
-    assert_eq!(pool.trim(), 0, "nothing was used since");
-    let clean = pool.take(SIZE);
-    // SAFETY: our stack; whatever it contains is a byte.
-    assert_eq!(unsafe { clean.limit().read_volatile() }, 0, "its pages went back");
-    pool.give(clean);
-    pool.unreserve(SIZE, 299);
-    pool.trim();
-    assert_eq!(pool.stats().slabs, 1, "only the slab of the stack that is out remains");
-    assert_eq!(kept.limit(), kept_limit);
-    // SAFETY: our stack.
-    assert_eq!(unsafe { kept.limit().read_volatile() }, 1, "a live stack is left alone");
-    pool.give(kept);
-    pool.unreserve(SIZE, 1);
-    pool.trim();
-    assert_eq!((pool.stats().slabs, pool.stats().bytes), (0, 0));
-}
-
-#[test]
-fn what_a_stack_grew_to_is_trimmed_when_it_is_free() {
-    let pool = StackPool::new();
-    pool.reserve(SIZE, 100).expect("address space");
-    let stacks: Vec<Stack> = (0..100).map(|_| pool.take(SIZE)).collect();
-    assert!(stacks[0].touched() <= 4096, "only its top");
-    stacks.iter().for_each(touch);
-    assert!(stacks.iter().all(|stack| stack.touched() == SIZE));
-    stacks.into_iter().for_each(|stack| pool.give(stack));
-    assert_eq!(pool.trim_deep(), 100);
-    assert_eq!(pool.trim_deep(), 0, "nothing was used since");
-    let stacks: Vec<Stack> = (0..100).map(|_| pool.take(SIZE)).collect();
-    assert!(stacks.iter().all(|stack| stack.touched() <= 16 << 10));
-    stacks.into_iter().for_each(|stack| pool.give(stack));
 }

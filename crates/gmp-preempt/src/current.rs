@@ -28,6 +28,8 @@ pub(crate) struct Local {
     in_library: AtomicU32,
     /// The same, over the handler's runs.
     streak: AtomicU32,
+    /// What the kernel gave the handler; null outside of it.
+    context: AtomicPtr<libc::c_void>,
 }
 
 thread_local! {
@@ -37,6 +39,7 @@ thread_local! {
             section: Section::new(),
             in_library: AtomicU32::new(0),
             streak: AtomicU32::new(0),
+            context: AtomicPtr::new(std::ptr::null_mut()),
         }
     };
 
@@ -86,14 +89,23 @@ impl Local {
         self.in_library.load(Ordering::Relaxed)
     }
 
-    /// As [`serve`](Local::serve), in the handler, which has interrupted the C library or other code.
-    pub(crate) fn serve_interrupted(&self, in_library: bool) {
+    /// What [`crate::interrupted`] reads.
+    pub(crate) fn context(&self) -> *const libc::c_void {
+        // Relaxed: written by this thread only.
+        self.context.load(Ordering::Relaxed)
+    }
+
+    /// As [`serve`](Local::serve), in the handler, which was given `context` and has interrupted the C library or other
+    /// code.
+    pub(crate) fn serve_interrupted(&self, context: *mut libc::c_void, in_library: bool) {
         // Relaxed, all: this thread only.
         let streak =
             if in_library { self.streak.load(Ordering::Relaxed).saturating_add(1) } else { 0 };
         self.streak.store(streak, Ordering::Relaxed);
         self.in_library.store(streak, Ordering::Relaxed);
+        self.context.store(context, Ordering::Relaxed);
         self.serve();
+        self.context.store(std::ptr::null_mut(), Ordering::Relaxed);
         self.in_library.store(0, Ordering::Relaxed);
     }
 

@@ -103,7 +103,7 @@ pub use critical::{Critical, critical};
 pub use libraries::interrupted_in_c_library;
 pub use monitor::{Enrolled, Monitor};
 pub use probe::{Observed, Probe, Verdict};
-pub use signal::is_installed;
+pub use signal::{Registers, interrupted, is_installed};
 pub use sigstack::SIGNAL_STACK_MIN;
 pub use target::{OnStop, Target};
 

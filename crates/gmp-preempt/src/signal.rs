@@ -166,10 +166,34 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         if !local.section().is_entered() {
             // SAFETY: `context` is what the kernel gave this handler.
             let running_at = unsafe { sys::running_at(context) };
-            local.serve_interrupted(running_at.is_some_and(libraries::contain));
+            local.serve_interrupted(context, running_at.is_some_and(libraries::contain));
         }
     });
     sys::set_errno(errno);
+}
+
+/// The registers from which an unwinder finds the frames of code that was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registers {
+    /// The instruction that was about to run.
+    pub pc: usize,
+    /// The stack pointer.
+    pub sp: usize,
+    /// The frame pointer's register, whatever the code uses it for.
+    pub fp: usize,
+    /// The link register; 0 where return addresses are on the stack.
+    pub lr: usize,
+}
+
+/// In an `OnStop`: where the calling thread was interrupted. `None` at the end of a critical section, where it was not
+/// interrupted but stops of its own will, and on systems whose signal frames are not known here. Async-signal-safe.
+pub fn interrupted() -> Option<Registers> {
+    let context = current::with(current::Local::context);
+    if context.is_null() {
+        return None;
+    }
+    // SAFETY: not null only while the handler runs, which got it from the kernel.
+    unsafe { sys::registers(context) }
 }
 
 /// Calls the handler that was there before ours, if it was one.

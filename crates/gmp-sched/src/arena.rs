@@ -18,6 +18,10 @@ pub(crate) struct MapVec<T: Copy> {
 unsafe impl<T: Copy + Send> Send for MapVec<T> {}
 
 impl<T: Copy> MapVec<T> {
+    /// Offsets of the address and of the length, for debuggers.
+    pub(crate) const BASE: usize = mem::offset_of!(MapVec<T>, base);
+    pub(crate) const LEN: usize = mem::offset_of!(MapVec<T>, len);
+
     /// An empty array without memory.
     pub(crate) const fn new() -> MapVec<T> {
         MapVec { base: NonNull::dangling(), len: 0, capacity: 0 }

@@ -10,6 +10,7 @@
 //! - **B3** leave: CAS from the very word of B1 to the same count without B. Success: the P was never gone.
 
 use crate::critical::critical;
+use crate::halted::Registers;
 use crate::lease::Seen;
 use crate::m::M;
 use crate::p::P;
@@ -21,8 +22,21 @@ use crate::wait::WaitReason;
 /// Runs `f`, which may block the thread, on the calling thread; other goroutines go on. Short sections cost
 /// two atomic operations. `f` runs once, may borrow, and must not count on goroutine services: what would
 /// park in it blocks the thread. Outside goroutines it just runs `f`.
+///
+/// ```
+/// # use gmp_sched as gmp;
+/// # unsafe { gmp::run(gmp::Config::default(), || {
+/// let mut line = String::new();
+/// gmp::blocking(|| line.push_str("from a C library that waits")); // may borrow, same thread
+/// assert!(line.contains("waits"));
+/// # }) };
+/// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
-    let _section = enter();
+    let section = enter();
+    if let Some(section) = &section {
+        // Here, in a frame that stays: what a dump shows of the goroutine meanwhile.
+        section.m.halted.begin(&Registers::here());
+    }
     f()
 }
 
@@ -49,6 +63,7 @@ fn enter() -> Option<Section> {
 
 impl Drop for Section {
     fn drop(&mut self) {
+        self.m.halted.end();
         let section = critical();
         let kept = self.p.lease.leave(self.lease);
         if kept {
@@ -79,7 +94,7 @@ fn reacquire(m: &'static M) {
     let leave = || sched.blocked.fetch_sub(1, Ordering::AcqRel);
     // SAFETY: the caller's own header.
     let header = unsafe { g.as_ref() };
-    let bound = header.forbid_park.get() != 0 || header.locks.get() != 0;
+    let bound = header.forbid_park.get() != 0 || header.is_locked();
     if bound || std::thread::panicking() || sched.is_stopping() {
         // It must go on on this thread: it has said so, or std counts its panics there.
         return wait_for_p(m, leave);

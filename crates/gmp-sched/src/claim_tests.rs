@@ -149,6 +149,7 @@ fn face(channels: &[Pair; 2], me: usize, value: u32, wait: &Arc<Facing>) -> End 
     end
 }
 
+/// Promise X10.
 #[test]
 fn two_selects_that_face_each_other_agree() {
     model(|| {

@@ -1,6 +1,7 @@
 //! What a runtime is started with.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use crate::driver::{Driver, Preempt};
@@ -8,6 +9,9 @@ use crate::driver::{Driver, Preempt};
 /// Most processors that a runtime can have. The scan of all Ps before going to sleep, and a table of one
 /// word each, grow with it.
 pub const MAX_PROCS: usize = 1024;
+
+/// Smallest reserve: below it a panic's message does not fit.
+const SMALLEST_STACK: usize = 16 << 10;
 
 /// Parameters of a runtime; see each field.
 #[derive(Clone)]
@@ -57,5 +61,21 @@ impl fmt::Debug for Config {
             .field("driver", &self.driver.is_some())
             .field("preempt", &self.preempt.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+/// Logarithm of the size that a stack of at least `size` bytes gets: the next power of two.
+///
+/// # Errors
+///
+/// `InvalidInput` beyond 64 GiB.
+pub(crate) fn class_of(size: usize) -> io::Result<u8> {
+    const LARGEST: usize = 64 << 30;
+    match size.max(SMALLEST_STACK).checked_next_power_of_two() {
+        Some(power) if power <= LARGEST => Ok(power.trailing_zeros() as u8),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("a stack of {size} bytes was asked for; 64 GiB is the most"),
+        )),
     }
 }

@@ -62,11 +62,11 @@ pub unsafe trait Preempt: Sync {
     fn can_stop(&self) -> bool;
 
     /// The CPU time that the thread has used, in nanoseconds, exact also while it runs; `None` when the system does
-    /// not tell. Called by the monitor only. Never allocates.
+    /// not tell. Called by any thread. Never allocates.
     fn cpu_time(&self, token: *mut ()) -> Option<u64>;
 
     /// Whether the kernel has the thread asleep, as against running or ready to run; false when the system does not
-    /// tell. Called by the monitor only. Never allocates.
+    /// tell. Called by any thread. Never allocates.
     fn is_asleep(&self, token: *mut ()) -> bool;
 
     /// Makes every running thread of the process pass a full memory fence before this returns. False when the system

@@ -79,8 +79,8 @@ pub(crate) struct G {
     link: UnsafeCell<*mut G>,
     /// The M that has its registers (stopped), or that it must run on (locked).
     pub(crate) tied: AtomicPtr<M>,
-    id: AtomicU64,
-    reason: AtomicU8,
+    pub(crate) id: AtomicU64,
+    pub(crate) reason: AtomicU8,
     /// Logarithm of its stack's reserve in bytes.
     stack_class: u8,
     /// The bubble it belongs to; 0 for none.
@@ -88,10 +88,10 @@ pub(crate) struct G {
     /// How many guards forbid it to park.
     pub(crate) forbid_park: Cell<u16>,
     /// How many guards lock it to its thread; while any does, `tied` names that thread's M.
-    pub(crate) locks: Cell<u16>,
+    pub(crate) locks: AtomicU16,
     pub(crate) stack: Cell<Option<Stack>>,
-    parent: AtomicU64,
-    spawned_at: AtomicPtr<Location<'static>>,
+    pub(crate) parent: AtomicU64,
+    pub(crate) spawned_at: AtomicPtr<Location<'static>>,
     /// Freed by [`G::free_name`] only.
     name: AtomicPtr<String>,
     /// When `reason` was set last, in coarse nanoseconds.
@@ -179,7 +179,6 @@ impl G {
             tied: AtomicPtr::new(ptr::null_mut()),
             stack_class: origin.stack_class,
             forbid_park: Cell::new(0),
-            locks: Cell::new(0),
             stack: Cell::new(None),
             locals: Cell::new(ptr::null_mut()),
         }
@@ -194,6 +193,7 @@ impl G {
         header.spawned_at.store(at, Ordering::Relaxed); // Relaxed: as above.
         header.name.store(ptr::null_mut(), Ordering::Relaxed); // Relaxed: as above.
         header.bubble.store(origin.bubble, Ordering::Relaxed); // Relaxed: as above.
+        header.locks.store(0, Ordering::Relaxed); // Relaxed: as above.
         header.id.store(origin.id.0, Ordering::Relaxed); // Relaxed: as above.
     }
 
@@ -311,6 +311,11 @@ impl G {
         self.set_reason(reason);
     }
 
+    /// Whether it is locked to its thread.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.locks.load(Ordering::Relaxed) != 0 // Relaxed: written by the goroutine itself.
+    }
+
     /// Logarithm of the reserve of its stack in bytes.
     pub(crate) fn stack_class(&self) -> u8 {
         self.stack_class
@@ -358,6 +363,7 @@ pub(crate) struct Described {
     pub(crate) state: WaitReason,
     pub(crate) since: u64,
     pub(crate) bubble: u16,
+    pub(crate) locked: bool,
 }
 
 impl G {
@@ -381,10 +387,11 @@ impl G {
             return None;
         }
         // Relaxed: checked below.
-        let id = read!(id, Relaxed);
-        let (parent, since, bubble) =
-            (read!(parent, Relaxed), read!(since, Relaxed), read!(bubble, Relaxed));
-        let spawned_at = read!(spawned_at, Relaxed); // Relaxed: as above.
+        let (id, parent) = (read!(id, Relaxed), read!(parent, Relaxed));
+        // Relaxed: as above.
+        let (since, bubble) = (read!(since, Relaxed), read!(bubble, Relaxed));
+        // Relaxed: as above.
+        let (spawned_at, locked) = (read!(spawned_at, Relaxed), read!(locks, Relaxed) != 0);
         // Acquire fence: pairs with the Release fence in `write`: had any of the above been of a later goroutine, the
         // state would be seen as `Dead`, or as set by its launch, and then the new number too.
         fence(Ordering::Acquire);
@@ -396,7 +403,15 @@ impl G {
         }
         // SAFETY: written from a reference, before the state was.
         let spawned_at = unsafe { spawned_at.as_ref() }?;
-        Some(Described { id: GoId(id), parent: GoId(parent), spawned_at, state, since, bubble })
+        Some(Described {
+            id: GoId(id),
+            parent: GoId(parent),
+            spawned_at,
+            state,
+            since,
+            bubble,
+            locked,
+        })
     }
 
     /// Copies as much of the name of goroutine `id` as fits; returns how much there is. Any thread.

@@ -8,15 +8,18 @@ use crate::sync::{AtomicPtr, AtomicU32, Ordering, light_fence, mutant};
 
 const WANTED: usize = 1;
 const GRANTED: usize = 2;
-const BITS: usize = WANTED | GRANTED;
+const MARK: usize = 4;
+const BITS: usize = WANTED | GRANTED | MARK;
 const LOST: usize = WANTED;
-const HALTED: usize = BITS;
+const HALTED: usize = WANTED | GRANTED;
 
 /// The two words.
 #[derive(Debug)]
 pub(crate) struct Hold<P> {
     critical: AtomicU32,
     p: AtomicPtr<P>,
+    /// Marks that the thread has wiped off.
+    wiped: AtomicU32,
 }
 
 /// What entering a section has found (E3).
@@ -54,7 +57,11 @@ pub(crate) enum Lost {
 impl<P> Hold<P> {
     /// No P. A section is open: a thread begins on its scheduler's stack.
     pub(crate) fn new() -> Hold<P> {
-        Hold { critical: AtomicU32::new(1), p: AtomicPtr::new(ptr::null_mut()) }
+        Hold {
+            critical: AtomicU32::new(1),
+            p: AtomicPtr::new(ptr::null_mut()),
+            wiped: AtomicU32::new(0),
+        }
     }
 
     /// E1 to E3.
@@ -103,15 +110,21 @@ impl<P> Hold<P> {
     /// E4, in the section that was just entered.
     #[cold]
     pub(crate) fn settle(&self) -> Settled {
-        self.settle_as(ptr::null_mut())
+        let (settled, seen) = self.settle_as(ptr::null_mut());
+        if seen.addr() & MARK != 0 {
+            // Relaxed, both: a figure that this thread alone writes.
+            self.wiped.store(self.wiped.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
+        settled
     }
 
     /// E4 in the handler, where a thread that has lost its P stops: `Lost` means that the monitor will queue it.
     pub(crate) fn settle_in_handler(&self) -> Settled {
-        self.settle_as(of(HALTED))
+        self.settle_as(of(HALTED)).0
     }
 
-    fn settle_as(&self, gone: *mut P) -> Settled {
+    /// Also what it has found.
+    fn settle_as(&self, gone: *mut P) -> (Settled, *mut P) {
         // Acquire: pairs with Release in `grant`.
         let mut seen = self.p.load(Ordering::Acquire);
         loop {
@@ -121,7 +134,7 @@ impl<P> Hold<P> {
             };
             // Acquire: as above. Release: pairs with Acquire in `lost`; the monitor queues what this thread has left.
             match self.p.compare_exchange(seen, new, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return settled,
+                Ok(_) => return (settled, seen),
                 Err(now) => seen = now,
             }
         }
@@ -148,7 +161,8 @@ impl<P> Hold<P> {
         if seen.addr() & !BITS != p.addr() {
             return false;
         }
-        let wanted = seen.map_addr(|a| a | WANTED);
+        let unmarked = seen.map_addr(|a| a & !MARK);
+        let wanted = unmarked.map_addr(|a| a | WANTED);
         // Relaxed (R1): ordered by the fence.
         if self.p.compare_exchange(seen, wanted, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return false;
@@ -160,11 +174,31 @@ impl<P> Hold<P> {
         let critical = self.critical.load(Ordering::Acquire) != 0;
         if critical && !mutant!("hold_retake_blind") {
             // Relaxed: takes a bit back; who has overwritten it is right.
-            let _ = self.p.compare_exchange(wanted, seen, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = self.p.compare_exchange(wanted, unmarked, Ordering::Relaxed, Ordering::Relaxed);
             return false;
         }
         // Acquire (R4): pairs with Release in `grant`: the P may be one that was not looked at.
         self.p.compare_exchange(wanted, of(LOST), Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// E5, by whoever wants to know whether the thread enters a section: leaves a mark, which entering wipes off (E4). False
+    /// if it holds no P, or somebody wants that.
+    pub(crate) fn mark(&self) -> bool {
+        // Relaxed: a first guess.
+        let seen = self.p.load(Ordering::Relaxed);
+        if seen.is_null() || seen.addr() & BITS != 0 {
+            return false;
+        }
+        // Not WANTED: that one, set again while `retake` goes on, would be taken for its own (R4).
+        let mark = if mutant!("hold_mark_wanted") { WANTED } else { MARK };
+        let marked = seen.map_addr(|a| a | mark);
+        // Relaxed: nothing is passed on.
+        self.p.compare_exchange(seen, marked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// How many marks its calls have wiped off. Being stopped does so, too, and does not count.
+    pub(crate) fn wiped(&self) -> u32 {
+        self.wiped.load(Ordering::Relaxed) // Relaxed: a figure.
     }
 
     /// G, by the monitor: gives `p` to a thread that computes without one. False when it is too late.

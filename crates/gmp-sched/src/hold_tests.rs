@@ -7,7 +7,7 @@ use crate::sync::{fence, model, thread};
 use crate::testing::RaceCell;
 
 /// What belongs to whoever owns the P.
-#[repr(align(4))]
+#[repr(align(8))]
 struct Owned(RaceCell);
 
 struct Model {
@@ -107,5 +107,32 @@ fn model_a_halt_meets_a_grant() {
         let settled = thread.join().unwrap();
         assert_eq!(granted, settled == Settled::Kept);
         assert_eq!(m.hold.lost() == Lost::Halted, !granted);
+    });
+}
+
+/// A mark is wiped off by entering, and does not let the monitor take what is in use.
+#[test]
+fn model_a_mark_takes_nothing() {
+    model(|| {
+        let m = Model::new();
+        let thread = {
+            let m = m.clone();
+            thread::spawn(move || m.section())
+        };
+        let watch = {
+            let m = m.clone();
+            thread::spawn(move || m.hold.mark())
+        };
+        let taken = m.retake();
+        if taken {
+            m.p.0.set(m.p.0.get() + 10);
+        }
+        let kept = thread.join().unwrap();
+        let marked = watch.join().unwrap();
+        assert!(taken || kept, "the P is gone and nobody has it");
+        if marked && !taken && m.hold.wiped() == 0 {
+            assert!(m.section());
+            assert_eq!(m.hold.wiped(), 1, "the call was not noticed");
+        }
     });
 }

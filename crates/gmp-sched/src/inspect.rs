@@ -7,12 +7,15 @@ use std::panic::Location;
 use std::ptr::NonNull;
 use std::time::Duration;
 
-use gmp_context::{Context, Frame, Stack};
+use gmp_context::{Context, Frame};
 
 use crate::clock;
 use crate::g::{Described, G, GoId};
+use crate::on_thread::{self, OnThread};
 use crate::scheduler::Scheduler;
 use crate::slots;
+use crate::sync::plain::Ordering;
+use crate::sys;
 use crate::wait::WaitReason;
 
 /// Bytes of a name that [`inspect`] passes on.
@@ -38,6 +41,8 @@ pub struct GoroutineInfo {
     pub is_main: bool,
     /// The bubble it belongs to; 0 for none.
     pub bubble: u16,
+    /// Whether it is locked to its OS thread.
+    pub locked: bool,
 }
 
 /// A goroutine as [`inspect`] shows it.
@@ -58,29 +63,38 @@ pub struct Seen<'a> {
     pub parent: GoId,
     /// The bubble it belongs to; 0 for none.
     pub bubble: u16,
-    /// The innermost frame and the top of the stack, if it is parked and the stack may be read during the call.
-    pub stack: Option<(Frame, usize)>,
+    /// Whether it is locked to its OS thread.
+    pub locked: bool,
+    /// Where it goes on, if it is parked; its stack, segments included, may be read during the call.
+    pub parked: Option<Frame>,
 }
 
 /// Shows every goroutine of the running runtime to `visit` while nobody takes up a parked one, so that the stacks of
 /// those can be walked. Called on a plain thread, or in a blocking section. Blocks the thread for microseconds, and
 /// the whole runtime while it visits. Without a runtime it visits nobody.
 ///
-/// `visit` must neither allocate nor take a lock that user code can hold: it would wait for a goroutine that was stopped
+/// One that runs may be shown twice: the second time as it is in the end. Those that have a thread, and so no parked stack, are shown to `on_thread` with a copy of it. A thread that sleeps in a
+/// system call of which the runtime was not told is asked for it only if `interrupt` is true: the signal may end the call.
+///
+/// Neither closure may allocate or take a lock that user code can hold: it would wait for a goroutine that was stopped
 /// with it, and does not go on.
-pub fn inspect(visit: &mut dyn FnMut(&Seen<'_>)) {
+pub fn inspect(
+    interrupt: bool,
+    visit: &mut dyn FnMut(&Seen<'_>),
+    on_thread: &mut dyn FnMut(&OnThread<'_>),
+) {
     let Some(sched) = Scheduler::try_current() else { return };
     let now = clock::now();
     let frozen = sched.freeze();
-    let mut name = [0; NAME];
-    slots::for_each(&mut |g| {
+    let mut look = |g| {
         // SAFETY: a slot.
-        let Some(seen) = (unsafe { described(sched, g) }) else { return };
+        let seen = unsafe { described(sched, g) }?;
+        let mut name = [0; NAME];
         // SAFETY: a slot.
         let len = unsafe { G::copy_name(g, seen.id, &mut name) };
-        let stack = if frozen.still {
+        let parked = if frozen.still {
             // SAFETY: the runtime is frozen.
-            unsafe { stack_of(g) }
+            unsafe { parked_at(g) }
         } else {
             None
         };
@@ -92,9 +106,34 @@ pub fn inspect(visit: &mut dyn FnMut(&Seen<'_>)) {
             spawned_at: seen.spawned_at,
             parent: seen.parent,
             bubble: seen.bubble,
-            stack,
+            locked: seen.locked,
+            parked,
         });
+        Some(seen.state == WaitReason::None && parked.is_none())
+    };
+    let (mut moving, mut n) = ([NonNull::dangling(); MOVING], 0);
+    slots::for_each(&mut |g| {
+        if look(g) == Some(true) && n < MOVING {
+            moving[n] = g;
+            n += 1;
+        }
     });
+    on_thread::visit_all(sched, interrupt, on_thread);
+    // Looking at a hundred thousand takes a while, in which those that ran may have parked, for as long as the freeze.
+    for &g in &moving[..n] {
+        look(g);
+    }
+}
+
+/// How many of those that run are looked at twice.
+const MOVING: usize = 1024;
+
+/// The word at `address`, if that is in a stack of the runtime. Whoever owns the stack may write it meanwhile.
+pub fn peek(address: usize) -> Option<u64> {
+    let mut word = 0;
+    gmp_context::stack_around(address)?;
+    // SAFETY: room for one word.
+    unsafe { sys::peek(address, &mut word, 1) }.then_some(word)
 }
 
 /// Every goroutine of the running runtime at about this moment. Allocates; neither parks nor blocks.
@@ -117,10 +156,46 @@ pub fn goroutines() -> Vec<GoroutineInfo> {
             parent: seen.parent,
             is_main: seen.id == sched.first_id,
             bubble: seen.bubble,
+            locked: seen.locked,
         });
     });
     all.sort_by_key(|info| info.id);
     all
+}
+
+/// A processor as one looks at it from outside.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ProcessorInfo {
+    /// Its number.
+    pub index: usize,
+    /// The thread that holds it, by its number.
+    pub m: Option<usize>,
+    /// The goroutine that runs there.
+    pub g: Option<GoId>,
+    /// How many wait in its queue.
+    pub queued: usize,
+    /// Times a goroutine began or went on there.
+    pub switches: u64,
+}
+
+/// The processors in use, at about this moment; none without a runtime. Allocates; neither parks nor blocks.
+pub fn processors() -> Vec<ProcessorInfo> {
+    let Some(sched) = Scheduler::try_current() else { return Vec::new() };
+    let look = |index| {
+        let p = sched.proc(index);
+        // Acquire: pairs with Release in `M::set_p`.
+        // SAFETY: Ms are never freed.
+        let m = unsafe { p.m.load(Ordering::Acquire).as_ref() };
+        ProcessorInfo {
+            index,
+            m: m.map(|m| m.id),
+            g: m.and_then(on_thread::running),
+            queued: p.queued(),
+            switches: p.counters.switches.get(),
+        }
+    };
+    (0..sched.procs()).map(look).collect()
 }
 
 /// Calls `visit` with the state of every goroutine of the running runtime.
@@ -144,21 +219,16 @@ unsafe fn described(sched: &Scheduler, g: NonNull<G>) -> Option<Described> {
     unsafe { G::describe(g) }.filter(|seen| seen.id >= sched.first_id)
 }
 
-/// Where a parked goroutine goes on, and the top of its stack.
+/// Where a parked goroutine goes on.
 ///
 /// # Safety
 ///
 /// `g` points to the slot of a goroutine of a frozen runtime.
-unsafe fn stack_of(g: NonNull<G>) -> Option<(Frame, usize)> {
+unsafe fn parked_at(g: NonNull<G>) -> Option<Frame> {
     // SAFETY: slots are never freed, and the field is atomic.
     let sp = unsafe { &(*g.as_ptr()).context }.peek()?;
     // SAFETY: a saved stack pointer.
     let context = unsafe { Context::from_ptr(sp) };
     // SAFETY: it was saved, and nobody continues it before the thaw.
-    let frame = unsafe { context.frame() };
-    // SAFETY: slots are never freed.
-    let stack = unsafe { &raw const (*g.as_ptr()).stack };
-    // SAFETY: a parked goroutine's stack is changed by nobody before the thaw; a cell is laid out like its content.
-    let stack = unsafe { &*stack.cast::<Option<Stack>>() };
-    stack.as_ref().map(|stack| (frame, stack.top().addr().get()))
+    Some(unsafe { context.frame() })
 }

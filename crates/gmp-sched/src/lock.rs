@@ -59,6 +59,11 @@ impl<T> Lock<T> {
         Lock { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
+    /// Where the value is, for debuggers.
+    pub(crate) const fn as_ptr(&self) -> *const T {
+        self.value.get()
+    }
+
     /// The value, out of a lock that nobody shares any more.
     pub fn into_inner(self) -> T {
         self.value.into_inner()

@@ -17,6 +17,8 @@ use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::Ordering;
 use crate::sys;
+use crate::trace::{self, TraceKind};
+use crate::wait::WaitReason;
 
 /// What a goroutine may compute without a P before it is stopped: twenty times what the way back from a system call
 /// into the runtime takes. Each thread may exceed GOMAXPROCS by that, and by how long the monitor does not look.
@@ -50,6 +52,14 @@ pub(crate) fn settle(m: &'static M) {
     if m.hold.settle() == Settled::Kept {
         return;
     }
+    take_another(m);
+    if let Some(g) = m.g() {
+        // SAFETY: the goroutine that this thread runs.
+        trace::note(m, TraceKind::Start, unsafe { g.as_ref() }.id());
+    }
+}
+
+fn take_another(m: &'static M) {
     let sched = m.sched;
     // AcqRel: pairs with Acquire in `check_deadlock`; what made the goroutine runnable comes first.
     let leave = || sched.blocked.fetch_sub(1, Ordering::AcqRel);
@@ -74,6 +84,7 @@ pub(crate) fn retake(sched: &'static Scheduler, m: &'static M, p: &'static P) ->
     }
     sched.reclaim_spare(m);
     p.counters.retaken.bump();
+    note(m, p, TraceKind::Stop(WaitReason::Blocking));
     // Release: nobody holds it.
     p.m.store(ptr::null_mut(), Ordering::Release);
     true
@@ -202,6 +213,15 @@ impl Scheduler {
         }
         // AcqRel: as in `settle`.
         self.blocked.fetch_sub(1, Ordering::AcqRel);
+        note(m, p, TraceKind::Start);
         true
+    }
+}
+
+/// Notes what happens to the goroutine of `m`, for traces. By the monitor.
+fn note(m: &M, p: &P, kind: TraceKind) {
+    if let Some(g) = m.seen_g() {
+        // SAFETY: slots are never freed, and the field is atomic.
+        trace::note_by_monitor(m, kind, unsafe { g.as_ref() }.id(), p.index);
     }
 }

@@ -11,8 +11,10 @@ use std::sync::OnceLock;
 use gmp_context::{Context, Stack};
 
 use crate::g::G;
+use crate::halted::Halted;
 use crate::hold::{Entered, Hold};
 use crate::lost;
+use crate::on_thread;
 use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
@@ -62,6 +64,12 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     /// Its trace events, once it has noted one.
     trace: OnceLock<&'static Ring>,
+    /// Where its goroutine stands while the thread does not run it on.
+    pub(crate) halted: Halted,
+    /// Whoever wants to see the stack that it runs on.
+    pub(crate) photo: on_thread::Slot,
+    /// The M that was made before it.
+    pub(crate) older: Cell<*const M>,
     /// It waits on g0 for a thaw.
     frozen: AtomicBool,
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
@@ -76,16 +84,19 @@ pub(crate) struct M {
     pub(crate) lost: lost::Record,
 }
 
-// SAFETY: cells belong to the M's thread, except `idle_link` (idle lock), `turn` (lock of the tied), `lost` (the
+// SAFETY: cells belong to the M's thread, except `older` (written before others see the M), `idle_link` (idle lock), `turn` (lock of the tied), `lost` (the
 // monitor's) and those handed over with a wake.
 unsafe impl Sync for M {}
 // SAFETY: as above.
 unsafe impl Send for M {}
 
 impl M {
+    /// Offset of the goroutine that it runs, for debuggers.
+    pub(crate) const G: usize = std::mem::offset_of!(M, g);
+
     /// An M for a thread that is about to start.
     pub(crate) fn new(id: usize, sched: &'static Scheduler) -> &'static M {
-        Box::leak(Box::new(M {
+        let m = Box::leak(Box::new(M {
             id,
             sched,
             // On g0 a section is always open: the scheduler is never stopped.
@@ -108,13 +119,18 @@ impl M {
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
             trace: OnceLock::new(),
+            halted: Halted::new(),
+            photo: on_thread::Slot::new(),
+            older: Cell::new(ptr::null()),
             frozen: AtomicBool::new(false),
             waits_for_p: AtomicBool::new(false),
             locked: AtomicBool::new(false),
             long_use: AtomicBool::new(false),
             turn: Cell::new(0),
             lost: lost::Record::default(),
-        }))
+        }));
+        on_thread::add(m);
+        m
     }
 
     /// Opens a critical section. If the P was taken while the thread slept, it waits for another one here.
@@ -197,6 +213,12 @@ impl M {
     pub(crate) fn g(&self) -> Option<NonNull<G>> {
         // Relaxed: this thread's own word.
         NonNull::new(self.g.load(Ordering::Relaxed))
+    }
+
+    /// The same, as another thread sees it.
+    pub(crate) fn seen_g(&self) -> Option<NonNull<G>> {
+        // Acquire: pairs with Release in `set_g`.
+        NonNull::new(self.g.load(Ordering::Acquire))
     }
 
     /// Says what it runs.

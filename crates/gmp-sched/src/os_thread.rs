@@ -25,6 +25,16 @@ pub struct OsThreadGuard {
 /// Locks the calling goroutine to the OS thread that it runs on, until the guard is dropped; guards nest. For code
 /// that ties itself to its thread: a graphics context, a namespace, a library with thread-local state. Parking then
 /// costs two hand-overs between threads. On a plain thread it does nothing. Neither parks nor blocks.
+///
+/// ```
+/// # use gmp_sched as gmp;
+/// # unsafe { gmp::run(gmp::Config::default(), || {
+/// let _thread = gmp::lock_os_thread();
+/// let here = std::thread::current().id();
+/// gmp::yield_now();
+/// assert_eq!(std::thread::current().id(), here);
+/// # }) };
+/// ```
 pub fn lock_os_thread() -> OsThreadGuard {
     change(1);
     OsThreadGuard { _not_send: PhantomData }
@@ -41,8 +51,9 @@ fn change(by: i16) {
     let Some((m, g)) = section.m().and_then(|m| m.g().map(|g| (m, g))) else { return };
     // SAFETY: the caller's own header.
     let header: &G = unsafe { g.as_ref() };
-    let locks = header.locks.get().saturating_add_signed(by);
-    header.locks.set(locks);
+    // Relaxed, both: this goroutine's own; dumps read it.
+    let locks = header.locks.load(Ordering::Relaxed).saturating_add_signed(by);
+    header.locks.store(locks, Ordering::Relaxed);
     m.locked.store(locks != 0, Ordering::Relaxed); // Relaxed: for this thread; the monitor only avoids it.
     if locks == 0 {
         // Release: pairs with Acquire in `G::tied`.

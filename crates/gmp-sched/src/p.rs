@@ -19,6 +19,7 @@ use crate::queue::local::{Ring, Tagged};
 use crate::slots::Cache;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use crate::timers::Timers;
+use crate::worth::Worth;
 
 /// Stacks of the default size that a P keeps for itself. Half of them move to or from the shared pool at
 /// a time; more would keep touched pages from other Ps.
@@ -60,6 +61,8 @@ pub(crate) struct P {
     pub(crate) ids: Cell<(u64, u64)>,
     pub(crate) counters: PCounters,
     pub(crate) latencies: Latencies,
+    /// What it has learnt about stealing.
+    pub(crate) worth: Worth,
 }
 
 // SAFETY: cells belong to the M that holds the P (module doc); everything else is atomic or locked.
@@ -87,6 +90,7 @@ impl P {
             ids: Cell::new((0, 0)),
             counters: PCounters::default(),
             latencies: Latencies::new(),
+            worth: Worth::new(),
         }
     }
 

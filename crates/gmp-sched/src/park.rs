@@ -204,7 +204,7 @@ unsafe fn leave_for_another<C: FnOnce()>(
             "parked while `forbid_park` was in force: something waits while a thread-local is borrowed",
         );
     }
-    let locked = header.locks.get() != 0;
+    let locked = header.is_locked();
     header.waits(reason);
     trace::note(m, TraceKind::Stop(reason), header.id());
     if let Some(p) = m.p() {

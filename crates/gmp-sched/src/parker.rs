@@ -1,32 +1,24 @@
 //! A one-shot sleep and wake of a thread, on a futex.
 //!
 //! Every M that idles, and every plain thread that waits on a channel or lock, sleeps here. A wake that
-//! comes first is not lost. The word is the whole state:
-//!
-//! ```text
-//!   EMPTY ──park──▶ PARKED ──unpark──▶ NOTIFIED ──park returns──▶ EMPTY
-//!     └───────────unpark (came first)──────▲
-//! ```
+//! comes first is not lost. The protocol is that of its word, `wakeword.rs`; here it meets the kernel.
 
 use std::time::Duration;
 
-use crate::sync::plain::{AtomicU32, Ordering};
+use crate::sync::plain::AtomicU32;
 use crate::sys;
-
-const EMPTY: u32 = 0;
-const PARKED: u32 = 1;
-const NOTIFIED: u32 = 2;
+use crate::wakeword::{PARKED, WakeWord};
 
 /// The sleeping place of one thread.
 #[derive(Debug)]
 pub(crate) struct Parker {
-    state: AtomicU32,
+    word: WakeWord<AtomicU32>,
 }
 
 impl Parker {
     /// A parker nobody has notified.
     pub(crate) const fn new() -> Parker {
-        Parker { state: AtomicU32::new(EMPTY) }
+        Parker { word: WakeWord::new() }
     }
 
     /// Blocks the thread until [`unpark`](Parker::unpark), and consumes it.
@@ -40,25 +32,16 @@ impl Parker {
     }
 
     fn wait(&self, timeout: Option<Duration>) -> bool {
-        // Acquire: pairs with Release in `unpark`; what the waker wrote before is visible after.
-        if self
-            .state
-            .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-        {
+        if self.word.consume() {
             return true;
         }
         let deadline = timeout.map(|t| {
             crate::clock::now().saturating_add(u64::try_from(t.as_nanos()).unwrap_or(u64::MAX))
         });
-        // Relaxed: announces nothing but itself; the RMW order of the word settles who came first.
-        if self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed).is_err()
-        {
-            // Acquire: as above; the word can only have become NOTIFIED.
-            self.state.swap(EMPTY, Ordering::Acquire);
+        if !self.word.announce() {
             return true;
         }
-        loop {
+        while !self.word.is_notified() {
             let left = match deadline {
                 None => None,
                 Some(at) => match at.saturating_sub(crate::clock::now()) {
@@ -66,14 +49,9 @@ impl Parker {
                     ns => Some(Duration::from_nanos(ns)),
                 },
             };
-            sys::futex_wait(&self.state, PARKED, left);
-            // Acquire: pairs with Release in `unpark`.
-            if self.state.load(Ordering::Acquire) == NOTIFIED {
-                break;
-            }
+            sys::futex_wait(self.word.raw(), PARKED, left);
         }
-        // Acquire: pairs with Release in `unpark`, which may come in the very last moment.
-        self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED
+        self.word.finish()
     }
 
     /// Ends the current or the next park. `this` may dangle as soon as the word is written: the thread
@@ -83,12 +61,11 @@ impl Parker {
     ///
     /// `this` must be valid until the word is written, that is: its thread waits for this very call.
     pub(crate) unsafe fn unpark(this: *const Parker) {
-        // SAFETY: valid until the word is written (contract).
-        let word = unsafe { &raw const (*this).state };
+        // SAFETY: valid until the word is written (contract); only its address is used after.
+        let word = unsafe { &raw const (*this).word };
         // SAFETY: as above.
-        // Release: pairs with Acquire in `wait`; publishes what the waker wrote for the sleeper.
-        if unsafe { (*word).swap(NOTIFIED, Ordering::Release) } == PARKED {
-            sys::futex_wake(word);
+        if unsafe { WakeWord::notify(word) } {
+            sys::futex_wake(word.cast::<AtomicU32>());
         }
     }
 

@@ -18,9 +18,12 @@
 use std::ptr::{self, NonNull};
 
 use crate::g::G;
+use crate::halted::Registers;
+use crate::hogs;
 use crate::hold::{Entered, Settled};
 use crate::look;
 use crate::m::M;
+use crate::on_thread;
 use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sleep;
@@ -30,18 +33,22 @@ use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
 /// H3, on the target thread: decides whether it stops now, and hands over its P. Async-signal-safe. True means
-/// that the thread must wait until [`Preempt::resume`](crate::Preempt::resume).
+/// that the thread must wait until [`Preempt::resume`](crate::Preempt::resume). `at` is where it was interrupted, or where
+/// the caller is, for dumps.
 ///
 /// # Safety
 ///
 /// `m` is what [`MHandle::into_raw`](crate::MHandle::into_raw) gave to the calling thread, which is in its
 /// signal handler (or between two instructions of a goroutine).
-pub unsafe fn try_hand_over(m: *const ()) -> bool {
+pub unsafe fn try_hand_over(m: *const (), at: &Registers) -> bool {
     // SAFETY: contract; Ms are never freed.
     let m: &'static M = unsafe { &*m.cast::<M>() };
     if m.defer_if_critical() {
         return false;
     }
+    on_thread::pose(m, at);
+    // Before the hand-over: from then on others may look.
+    let rests = m.halted.begin(at);
     // A section, so that the monitor does not take the P at the same time (retake.md, E1 to E4).
     let lost = m.hold.enter() == Entered::Disturbed && m.hold.settle_in_handler() == Settled::Lost;
     let stops = if m.sched.is_stopping() {
@@ -55,6 +62,9 @@ pub unsafe fn try_hand_over(m: *const ()) -> bool {
         hand_over(m)
     };
     m.hold.leave();
+    if rests && !stops {
+        m.halted.end();
+    }
     stops
 }
 
@@ -152,8 +162,6 @@ impl Scheduler {
             return self.queue_tied(g, unsafe { g.as_ref() }, thread);
         };
         p.counters.switches.bump();
-        // SAFETY: taken out of a queue by this M.
-        trace::note(m, TraceKind::Start, unsafe { g.as_ref() }.id());
         m.set_p(None);
         // This M idles next.
         self.pass_to(p, g, thread, true);
@@ -171,7 +179,7 @@ impl Scheduler {
         // SAFETY: taken out of a queue by the caller.
         let header = unsafe { g.as_ref() };
         header.set_reason(WaitReason::None);
-        let locked = header.locks.get() != 0;
+        let locked = header.is_locked();
         if !locked {
             // Release: pairs with Acquire in `G::tied`.
             header.tied.store(ptr::null_mut(), Ordering::Release);
@@ -193,6 +201,7 @@ impl Scheduler {
         if thread.waits_for_p.swap(false, Ordering::AcqRel) {
             wake(&|| thread.parker.notify());
         } else {
+            trace::note_resumed(thread, header.id(), p.index);
             wake(&|| self.resume(thread));
         }
     }
@@ -297,6 +306,8 @@ impl Scheduler {
 
     /// Lets `thread` go on, which waits in its handler.
     pub(crate) fn resume(&self, thread: &M) {
+        hogs::goes_on(thread);
+        thread.halted.end();
         if let Some((preempt, token)) = self.preempter(thread) {
             preempt.resume(token);
         }

@@ -30,6 +30,15 @@ pub struct Goexit;
 
 /// Ends the calling goroutine, after running its destructors; joining it gives an error whose payload is
 /// [`Goexit`]. On a plain thread it unwinds the thread in the same way.
+///
+/// ```
+/// # use gmp_sched as gmp;
+/// # unsafe { gmp::run(gmp::Config::default(), || {
+/// # let go = |f: fn()| gmp::spawn(gmp::Options::default(), f).unwrap();
+/// let ended = go(|| gmp::goexit()).join().unwrap_err();
+/// assert!(ended.is::<gmp::Goexit>());
+/// # }) };
+/// ```
 pub fn goexit() -> ! {
     panic::resume_unwind(Box::new(Goexit))
 }

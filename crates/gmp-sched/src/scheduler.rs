@@ -7,14 +7,16 @@
 use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use gmp_context::StackPool;
 
 use crate::blocking;
 use crate::bubble;
 use crate::clock;
-use crate::config::{Config, MAX_PROCS};
+use crate::config::{self, Config, MAX_PROCS};
 use crate::critical::critical;
+use crate::debugger;
 use crate::fatal;
 use crate::freeze::Freezer;
 use crate::g::{G, GoId};
@@ -35,9 +37,6 @@ use crate::sys;
 use crate::timers::Timers;
 use crate::trace::{self, TraceKind};
 use crate::wait::{Kind, WaitReason, Waiter};
-
-/// Smallest reserve: below it a panic's message does not fit.
-const SMALLEST_STACK: usize = 16 << 10;
 
 /// Stacks reserved at once for a P.
 const CREDIT_BATCH: usize = 64;
@@ -104,10 +103,11 @@ impl Scheduler {
     ///
     /// When a stack size is out of bounds.
     pub(crate) fn new(config: Config) -> io::Result<&'static Scheduler> {
+        debugger::keep();
         let mut config = config;
-        let stack_class = class_of(config.stack_size)?;
+        let stack_class = config::class_of(config.stack_size)?;
         config.stack_size = 1 << stack_class;
-        config.main_stack_size = 1 << class_of(config.main_stack_size)?;
+        config.main_stack_size = 1 << config::class_of(config.main_stack_size)?;
         let sched: &'static Scheduler = Box::leak(Box::new(Scheduler {
             slice: u64::try_from(config.time_slice.as_nanos()).unwrap_or(u64::MAX),
             stack_class,
@@ -434,18 +434,22 @@ impl Scheduler {
             return None;
         }
         let mut ready = List::new();
-        self.poll(Some(std::time::Duration::ZERO), &mut ready).then_some(ready)
+        self.poll(|| Some(Duration::ZERO), &mut ready).then_some(ready)
     }
 
     /// Polls; false when somebody else does.
-    fn poll(&'static self, timeout: Option<std::time::Duration>, ready: &mut List<G>) -> bool {
+    fn poll(
+        &'static self,
+        timeout: impl FnOnce() -> Option<Duration>,
+        ready: &mut List<G>,
+    ) -> bool {
         let Some(driver) = self.config.driver else { return false };
         // Acquire: pairs with Release below; one thread polls at a time.
         if self.polling.swap(true, Ordering::Acquire) {
             return false;
         }
         self.polls.bump();
-        driver.poll(timeout, &mut |waiter: Waiter| match waiter.kind() {
+        driver.poll(timeout(), &mut |waiter: Waiter| match waiter.kind() {
             Kind::Goroutine(g) => {
                 // SAFETY: just readied, so alive.
                 unsafe { g.as_ref() }.set_reason(WaitReason::Yield);
@@ -458,16 +462,20 @@ impl Scheduler {
         true
     }
 
-    /// The watcher's sleep: in the poller, or until `until`.
-    pub(crate) fn wait_for_events(&'static self, m: &'static M, until: u64, ready: &mut List<G>) {
-        let timeout = clock::until(until);
+    /// The watcher's sleep: in the poller, or until `until`. It does not sleep if `disturbed` when nobody else polls (V3).
+    pub(crate) fn wait_for_events(
+        &'static self,
+        m: &'static M,
+        until: u64,
+        disturbed: impl FnOnce() -> bool,
+        ready: &mut List<G>,
+    ) {
+        let timeout = || if disturbed() { Some(Duration::ZERO) } else { clock::until(until) };
         match self.config.driver {
             Some(_) if self.poll(timeout, ready) => {}
             // Somebody polls without waiting at this very moment: try again.
             Some(_) => sys::cpu_yield(),
-            None => {
-                m.parker.park_timeout(timeout);
-            }
+            None => _ = m.parker.park_timeout(clock::until(until)),
         }
     }
 }
@@ -475,21 +483,5 @@ impl Scheduler {
 impl std::fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Scheduler").field("procs", &self.procs).finish_non_exhaustive()
-    }
-}
-
-/// Logarithm of the size that a stack of at least `size` bytes gets: the next power of two.
-///
-/// # Errors
-///
-/// `InvalidInput` beyond 64 GiB.
-pub(crate) fn class_of(size: usize) -> io::Result<u8> {
-    const LARGEST: usize = 64 << 30;
-    match size.max(SMALLEST_STACK).checked_next_power_of_two() {
-        Some(power) if power <= LARGEST => Ok(power.trailing_zeros() as u8),
-        _ => Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("a stack of {size} bytes was asked for; 64 GiB is the most"),
-        )),
     }
 }

@@ -159,6 +159,11 @@ impl Lists {
         self.ps.len() + self.retired.len() == sched.created()
     }
 
+    /// Whether `m` is the one that watches.
+    fn watched_by(&self, m: &'static M) -> bool {
+        self.watcher.is_some_and(|watcher| ptr::eq(watcher, m))
+    }
+
     /// Whether somebody sleeps for the clock or the descriptors.
     pub(crate) fn has_watcher(&self) -> bool {
         self.watcher.is_some()
@@ -211,7 +216,7 @@ impl Scheduler {
     /// Wakes an M wherever it sleeps. The poller's wake is only needed if it may be the watcher.
     fn poke(&self, m: &M) {
         m.parker.notify();
-        // SeqCst fence: pairs with the one in `watch`; either the watcher sees `next_p` or this sees it in
+        // SeqCst fence: pairs with the one in `announce_watch`; either the watcher sees `next_p` or this sees it in
         // the poller.
         crate::sync::plain::fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
@@ -224,7 +229,7 @@ impl Scheduler {
 
     /// A timer was armed for `at` from outside a P: the watcher may have to wake earlier.
     pub(crate) fn timer_armed(&'static self, at: u64) {
-        // SeqCst fence: pairs with the one in `watch`: either it sees the timer or this sees its deadline.
+        // SeqCst fence: pairs with the one in `announce_watch`: either it sees the timer or this sees its deadline.
         crate::sync::plain::fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
         if at < self.watch_until.load(Ordering::Relaxed) {
@@ -400,27 +405,48 @@ fn try_watch(m: &'static M) -> bool {
     false
 }
 
+/// Says that `m` watches, and until when; `None` if it does not any more, because somebody has handed it a P (V1).
+fn announce_watch(m: &'static M) -> Option<u64> {
+    let sched = m.sched;
+    let lists = sched.lists.lock();
+    if !lists.watched_by(m) {
+        return None;
+    }
+    // Relaxed: while it says 0 nobody needs to poke; ordered by the fence below.
+    sched.watch_until.store(0, Ordering::Relaxed);
+    let until = sched.earliest_timer();
+    // Relaxed: as above.
+    sched.watch_until.store(until, Ordering::Relaxed);
+    sched.in_poller.store(ptr::from_ref(m).cast_mut(), Ordering::Relaxed); // Relaxed: as above.
+    drop(lists);
+    // SeqCst fence (V2): pairs with those in `timer_armed` and `poke`: a timer armed since is seen from here on, or its
+    // owner sees the deadline above; likewise a P handed over.
+    crate::sync::plain::fence(Ordering::SeqCst);
+    Some(until)
+}
+
 /// Sleeps until a descriptor is ready, a timer is due, or somebody needs this M.
+///
+/// Who hands the watcher a P ends its watch, under the lock of the lists, and then pokes it; from then on another M may
+/// watch while this one is still on its way out of the poller. So:
+///
+/// - **V1** an M writes `in_poller` and `watch_until` under that lock and while it is the watcher only, and wipes out
+///   only its own traces: what the next watcher has written is what pokes go by.
+/// - **V2** announce, fence, look: who pokes writes, passes a fence, and then reads where the watcher is.
+/// - **V3** the poller's wake is one for all who poll: a look around by a busy P, or the next watcher, may use up the one
+///   meant for this M before it polls itself. So it looks once more when it has the poller to itself; who used up
+///   the wake gave the poller back afterwards, so that what the wake told of is seen by then.
 fn watch(m: &'static M) {
     let sched = m.sched;
     let mut found: List<G> = List::new();
-    loop {
-        // Relaxed: while it says 0 nobody needs to poke; ordered by the fence below.
-        sched.watch_until.store(0, Ordering::Relaxed);
-        let until = sched.earliest_timer();
-        // Relaxed: as above.
-        sched.watch_until.store(until, Ordering::Relaxed);
-        sched.in_poller.store(ptr::from_ref(m).cast_mut(), Ordering::Relaxed); // Relaxed: as above.
-        // SeqCst fence: pairs with those in `timer_armed` and `poke`: a timer armed since is seen below, or its
-        // owner sees the deadline above; likewise a P handed over.
-        crate::sync::plain::fence(Ordering::SeqCst);
-        // Relaxed: ordered by the fence.
-        let disturbed = !m.next_p.load(Ordering::Relaxed).is_null() || sched.is_stopping();
-        if !disturbed && sched.earliest_timer() >= until {
-            sched.wait_for_events(m, until, &mut found);
+    while let Some(until) = announce_watch(m) {
+        let disturbed = || has_p(m) || sched.is_stopping() || sched.earliest_timer() < until;
+        if !disturbed() {
+            sched.wait_for_events(m, until, disturbed, &mut found);
         }
-        // Relaxed: only saves others a needless wake.
-        sched.in_poller.store(ptr::null_mut(), Ordering::Relaxed);
+        let (me, nobody) = (ptr::from_ref(m).cast_mut(), ptr::null_mut());
+        // Relaxed: only saves others a needless wake (V1).
+        let _ = sched.in_poller.compare_exchange(me, nobody, Ordering::Relaxed, Ordering::Relaxed);
         if sched.is_stopping()
             || !found.is_empty()
             || sched.earliest_timer() <= clock::now()
@@ -429,10 +455,12 @@ fn watch(m: &'static M) {
             break;
         }
     }
-    // Relaxed: nobody watches; whoever comes next says until when.
-    sched.watch_until.store(0, Ordering::Relaxed);
     let mut lists = sched.lists.lock();
-    let free = lists.watcher.is_some_and(|w| ptr::eq(w, m));
+    let free = lists.watched_by(m);
+    if free || lists.watcher.is_none() {
+        // Relaxed: nobody watches; whoever comes next says until when.
+        sched.watch_until.store(0, Ordering::Relaxed);
+    }
     if free {
         lists.watcher = None;
         if sched.is_stopping() {

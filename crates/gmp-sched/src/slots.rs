@@ -31,7 +31,7 @@ pub(crate) const LARGEST: usize = (CLASSES - 1) * STEP;
 /// Slots of a full magazine: trades are rare enough not to show at this size, and a P hoards 25 KiB per class.
 const BATCH: usize = 64;
 /// Bytes of a slab: large enough that mapping one does not show, small enough to be wasted.
-const SLAB: usize = 256 << 10;
+pub(crate) const SLAB: usize = 256 << 10;
 
 /// What a free slot begins with.
 struct Free {
@@ -196,9 +196,9 @@ impl Depot {
 }
 
 /// All slabs there are, with the size of their slots. Taken with the depot of a class locked.
-static SLABS: Lock<Slabs> = Lock::new(Slabs(MapVec::new()));
+pub(crate) static SLABS: Lock<Slabs> = Lock::new(Slabs(MapVec::new()));
 
-struct Slabs(MapVec<(*mut u8, usize)>);
+pub(crate) struct Slabs(MapVec<(*mut u8, usize)>);
 
 // SAFETY: the addresses of slabs, which are never freed.
 unsafe impl Send for Slabs {}

@@ -1,13 +1,23 @@
 //! Taking work from other Ps: half of the first backlog that is found, in random order.
 //!
-//! What a victim is about to run is taken last: its `next`, and the only goroutine of its ring. Taking that too early
-//! moves it away from its data, tears a ping-pong pair apart, and makes who spawns one goroutine and waits for it
-//! chase it from core to core. So a thief takes it only if the victim has dispatched nothing for some microseconds
-//! (Go sleeps 3 µs before it takes `runnext`): then the victim computes on, and would strand it.
+//! Moving a goroutine costs cache-line transfers, so a thief leaves its victim alone where that gets on faster by
+//! itself. In two cases it *watches* first, one glance every few microseconds:
+//! - What a victim is about to run, its `next` and the only goroutine of its ring, is taken only if the victim
+//!   has dispatched nothing between two glances: then it computes on, and would strand it. Taken earlier, a ping-pong pair would
+//!   be torn apart, and who spawns one goroutine and waits for it would chase it from core to core. (Go sleeps 3 µs
+//!   before it takes `runnext`.)
+//! - A backlog is taken at once while stealing has paid (`worth.rs`). Else only if the victim stalls, spawns
+//!   for long without running anything, runs coarser goroutines than it did, or has more of them than it can work off
+//!   soon; or after a while in any case, to learn whether stealing pays by now.
+//!
+//! A thief that has learnt that goroutines are short stays with a victim that gets on: while it watches, it counts as searching,
+//! and nobody is woken in vain. If it slept it would be woken by the next spawn, which costs the spawner more than
+//! many of its goroutines do.
 
 use std::hint;
 use std::ptr::NonNull;
 
+use crate::clock;
 use crate::find;
 use crate::g::G;
 use crate::m::M;
@@ -15,13 +25,28 @@ use crate::p::P;
 use crate::queue::local::Batch;
 use crate::trace::{self, TraceKind};
 
-/// Pauses during which a victim must not have dispatched: about 10 µs, a hundred times a spawn and a join. While a thief
-/// waits here it counts as searching, so nobody is woken in vain meanwhile; much less, and a loop that spawns one
-/// goroutine at a time pays for a futex wake every few turns. Five times as much would break the promise that a
-/// goroutine beside a long computation starts within 50 µs.
-const PATIENCE: u32 = 384;
+/// Pauses between two glances: about 6 µs, far more than a spawn and a join, so that a victim that gets on is seen to.
+/// Ten times as much would break the promise that a goroutine beside a long computation starts within 50 µs. A
+/// glance takes two or three cache lines away from the victim, which writes them at every switch.
+const GLANCE: u32 = 192;
 
-/// Tries the backlog of every other P once, then what they are about to run. On g0; joins the search, unless enough search already.
+/// Glances at a victim that has nothing left and does nothing, until it is not watched any more.
+const QUIET: u32 = 4;
+
+/// Nanoseconds for which a thief watches one victim, at most.
+const WATCH: u64 = 200_000;
+
+/// Nanoseconds for which a victim may go on spawning without running what it spawned.
+const SPAWNING: u64 = 40_000;
+
+/// Nanoseconds per goroutine from which on a victim is helped.
+const COARSE: u64 = 1_000;
+
+/// Nanoseconds in which a victim must be able to work off its backlog at its present pace.
+const DRAINED: u64 = 50_000;
+
+/// Tries the backlog of every other P once, then watches those that have anything. On g0; joins the search, unless enough
+/// search already.
 pub(crate) fn steal(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let sched = m.sched;
     let procs = sched.procs();
@@ -34,15 +59,18 @@ pub(crate) fn steal(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
         }
         m.searching.set(true);
     }
+    if p.worth.is_open() {
+        p.worth.settle(clock::now());
+    }
     let start = m.random() as usize % procs;
     let victims =
         || (0..procs).map(|i| sched.proc((start + i) % procs)).filter(|v| v.index != p.index);
-    victims().find_map(|v| rob(m, p, v)).or_else(|| victims().find_map(|v| take_stranded(m, p, v)))
+    victims().find_map(|v| rob(m, p, v)).or_else(|| victims().find_map(|v| help(m, p, v)))
 }
 
-/// Half of `victim`'s ring, if that is a backlog, or what its due timers make ready.
+/// Half of `victim`'s ring, if that is a backlog and worth it, or what its due timers make ready.
 fn rob(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
-    if victim.ring.len() > 1 {
+    if victim.ring.len() > 1 && p.worth.pays() {
         return take_half(m, p, victim);
     }
     find::run_timers(m, p, victim);
@@ -65,6 +93,7 @@ fn take_half(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull
     }
     p.counters.steals.bump();
     p.counters.stolen.add(n);
+    p.worth.open(clock::now(), n);
     first.inspect(|&g| note_stolen(m, g))
 }
 
@@ -74,37 +103,73 @@ fn note_stolen(m: &M, g: NonNull<G>) {
     trace::note(m, TraceKind::Steal, unsafe { g.as_ref() }.id());
 }
 
-/// What `victim` is about to run, if that has been waiting for a goroutine that computes.
-fn take_stranded(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
-    let before = About::to_run(victim)?;
-    // Without looking: each look takes a cache line away from the victim, which writes it at every switch.
-    (0..PATIENCE).for_each(|_| hint::spin_loop());
-    if About::to_run(victim)? != before {
+/// What `victim` has left lying, if it does not get on.
+fn help(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
+    if !victim.has_work() || !watch(p, victim) {
         return None;
     }
-    if before.next.is_null() {
+    if !victim.ring.is_empty() {
         return take_half(m, p, victim);
     }
     let g = victim.steal_next(|| m.sched.config.preempt.is_some_and(|p| p.barrier()))?;
     p.counters.steals.bump();
     p.counters.stolen.bump();
+    p.worth.open(clock::now(), 1);
     note_stolen(m, g);
     Some(g)
 }
 
-/// What a P is about to run, as far as others see it.
-#[derive(PartialEq, Eq)]
-struct About {
-    next: *mut G,
-    in_ring: bool,
-    switches: u64,
+/// Watches whether `victim` gets on (module doc). True when it is to be robbed.
+fn watch(p: &P, victim: &P) -> bool {
+    let start = clock::now();
+    let (mut before, mut then, mut spawning) = (Progress::of(victim), start, start);
+    let mut quiet = 0;
+    loop {
+        (0..GLANCE).for_each(|_| hint::spin_loop());
+        let (progress, now) = (Progress::of(victim), clock::now());
+        let backlog = u64::from(victim.ring.len());
+        let ran = progress.switches.wrapping_sub(before.switches);
+        let spawned = progress.spawned.wrapping_sub(before.spawned);
+        let elapsed = now - then;
+        match (ran, spawned) {
+            (0, 0) if victim.has_work() => return true,
+            (0, 0) => {
+                quiet += 1;
+                if quiet == QUIET || p.worth.pays() {
+                    return false;
+                }
+                then = now;
+                continue;
+            }
+            (0, _) if now - spawning > SPAWNING => return backlog > 1,
+            (0, _) => {}
+            (_, 0) if elapsed > ran * COARSE || elapsed * backlog > ran * DRAINED => {
+                return backlog > 1;
+            }
+            _ => spawning = now,
+        }
+        p.worth.observe(elapsed / (ran + spawned));
+        if now - start > WATCH {
+            return backlog > 1;
+        }
+        if p.worth.pays() || p.timers.earliest() <= now {
+            return false;
+        }
+        (before, then) = (progress, now);
+    }
 }
 
-impl About {
-    fn to_run(victim: &P) -> Option<About> {
-        let next = victim.next.peek();
-        let in_ring = !victim.ring.is_empty();
-        let switches = victim.counters.switches.get();
-        (in_ring || !next.is_null()).then_some(About { next, in_ring, switches })
+/// How far a P has come, as far as others see it.
+struct Progress {
+    switches: u64,
+    spawned: u64,
+}
+
+impl Progress {
+    fn of(victim: &P) -> Progress {
+        Progress {
+            switches: victim.counters.switches.get(),
+            spawned: victim.counters.spawned.get(),
+        }
     }
 }

@@ -32,6 +32,8 @@ mod imp {
     }
 
     #[cfg(test)]
+    pub(crate) use std::sync::{Condvar, Mutex};
+    #[cfg(test)]
     pub(crate) use std::thread;
 }
 
@@ -56,10 +58,55 @@ mod imp {
     }
 
     #[cfg(test)]
+    pub(crate) use loom::sync::{Condvar, Mutex};
+    #[cfg(test)]
     pub(crate) use loom::thread;
+
+    impl super::WordLike for AtomicU32 {
+        fn get(&self, order: Ordering) -> u32 {
+            self.load(order)
+        }
+
+        fn swap(&self, value: u32, order: Ordering) -> u32 {
+            AtomicU32::swap(self, value, order)
+        }
+
+        fn cas(&self, from: u32, to: u32, order: Ordering) -> bool {
+            self.compare_exchange(from, to, order, Ordering::Relaxed).is_ok()
+        }
+    }
 }
 
 pub(crate) use imp::*;
+
+/// A word of a protocol that lies in statics as well as in models: std's there, loom's here.
+pub(crate) trait WordLike {
+    /// Loads it.
+    fn get(&self, order: Ordering) -> u32;
+
+    /// Stores `value`, and returns what was there.
+    fn swap(&self, value: u32, order: Ordering) -> u32;
+
+    /// `to`, if it was `from`; whether it was. Relaxed if not.
+    fn cas(&self, from: u32, to: u32, order: Ordering) -> bool;
+}
+
+impl WordLike for plain::AtomicU32 {
+    #[inline]
+    fn get(&self, order: Ordering) -> u32 {
+        self.load(order)
+    }
+
+    #[inline]
+    fn swap(&self, value: u32, order: Ordering) -> u32 {
+        plain::AtomicU32::swap(self, value, order)
+    }
+
+    #[inline]
+    fn cas(&self, from: u32, to: u32, order: Ordering) -> bool {
+        self.compare_exchange(from, to, order, Ordering::Relaxed).is_ok()
+    }
+}
 
 /// std's own types, for statics and for what loom does not model.
 pub(crate) mod plain {

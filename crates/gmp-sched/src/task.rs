@@ -183,7 +183,7 @@ impl Unstarted {
     {
         let class = match options.stack_size {
             None => sched.stack_class,
-            Some(size) => crate::scheduler::class_of(size)?,
+            Some(size) => crate::config::class_of(size)?,
         };
         let vtable: &'static Vtable = const { &Task::<S>::VTABLE };
         let (slot, id, (parent, bubble)) = sched.reserve_task(class, vtable.size)?;
@@ -263,11 +263,19 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     }
     let size = header.vtable.size;
     let bubble = header.bubble();
+    let mut counted = false;
     let (m, stack) = loop {
         let m = open_section();
         let Some(stack) = header.stack.take() else {
             crate::fatal::abort("a goroutine ended without a stack")
         };
+        if !std::mem::replace(&mut counted, true) {
+            // Before a handle can say that it has ended: who has joined it does not count it any more.
+            let Some(p) = m.p() else {
+                crate::fatal::abort("a goroutine ended without a processor")
+            };
+            p.counters.finished.bump();
+        }
         // In each turn: it may have been stopped in between, and was seen again.
         header.dead();
         trace::note(m, TraceKind::End, header.id());
@@ -303,7 +311,6 @@ pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
     m.locked.store(false, Ordering::Relaxed); // Relaxed: as in `os_thread.rs`.
     m.set_g(None);
     let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
-    p.counters.finished.bump();
     if stack.size() == m.sched.config.stack_size {
         m.sched.add_credit(p);
     }

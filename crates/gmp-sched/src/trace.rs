@@ -1,14 +1,11 @@
 //! Trace events: what every M notes when somebody records a trace.
 //!
-//! Each M writes into a ring of its own, without locks; one reader takes the events out ([`drain_trace`]). Off, a place that
-//! would note something costs the load of a flag.
-//!
-//! ```text
-//!   M: written ──▶ ░░▓▓▓▓▓▓░░ ◀── read: reader      full: the event is lost, and counted
-//! ```
+//! Each M writes into a ring of its own (`trace_ring.rs`), without locks; one reader takes the events out
+//! ([`drain_trace`]). Off, a place that would note something costs the load of a flag. A ring that is full loses the event,
+//! and counts it.
 
-use std::cell::UnsafeCell;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use crate::arena::{self, MapVec};
 use crate::clock;
@@ -16,6 +13,7 @@ use crate::g::GoId;
 use crate::lock::Lock;
 use crate::m::M;
 use crate::sync::plain::{AtomicBool, AtomicU64, Ordering};
+use crate::trace_ring;
 use crate::wait::WaitReason;
 
 /// Events of a ring: at two million a second, 16 ms of a very busy M.
@@ -59,14 +57,7 @@ static ON: AtomicBool = AtomicBool::new(false);
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 /// The events of one M.
-pub(crate) struct Ring {
-    written: AtomicU64,
-    read: AtomicU64,
-    events: NonNull<UnsafeCell<TraceEvent>>,
-}
-
-// SAFETY: an event between `read` and `written` is the reader's, the others are the writer's.
-unsafe impl Sync for Ring {}
+pub(crate) type Ring = trace_ring::Ring<TraceEvent>;
 
 struct Rings(MapVec<&'static Ring>);
 
@@ -92,28 +83,46 @@ pub(crate) fn note(m: &M, kind: TraceKind, g: GoId) {
 
 #[cold]
 fn note_on(m: &M, kind: TraceKind, g: GoId) {
-    let ring = m.trace_ring();
-    let event =
-        TraceEvent { at: clock::now(), kind, g, p: m.p().map_or(usize::MAX, |p| p.index), m: m.id };
-    // Relaxed: only this M writes it.
-    let at = ring.written.load(Ordering::Relaxed);
-    // Acquire: pairs with Release in `drain`: the reader has done with the place.
-    if at - ring.read.load(Ordering::Acquire) >= CAPACITY {
-        LOST.fetch_add(1, Ordering::Relaxed); // Relaxed: a figure.
-        return;
+    put(m.trace_ring(), kind, g, m.p().map_or(NO_P, |p| p.index), m.id);
+}
+
+/// Without a P.
+const NO_P: usize = usize::MAX;
+
+/// Notes that `g` goes on, on the thread `m` that sleeps in its signal handler and gets the P with this number. By whoever
+/// lets it go on: until then it is the only writer of that thread's ring.
+pub(crate) fn note_resumed(m: &M, g: GoId, p: usize) {
+    // Relaxed: see `set_tracing`.
+    if ON.load(Ordering::Relaxed) {
+        put(m.trace_ring(), TraceKind::Start, g, p, m.id);
     }
-    // SAFETY: inside the mapping.
-    let place = unsafe { ring.events.add((at % CAPACITY) as usize) };
-    // SAFETY: the writer's (see `Ring`); a signal handler does not get between, since sections are critical here.
-    unsafe { UnsafeCell::raw_get(place.as_ptr()).write(event) };
-    ring.written.store(at + 1, Ordering::Release); // Release: pairs with Acquire in `drain`.
+}
+
+/// Notes what the monitor has done to `g`, whose thread is `m`. By the monitor.
+pub(crate) fn note_by_monitor(m: &M, kind: TraceKind, g: GoId, p: usize) {
+    static MONITOR: OnceLock<&'static Ring> = OnceLock::new();
+    // Relaxed: see `set_tracing`.
+    if ON.load(Ordering::Relaxed) {
+        put(MONITOR.get_or_init(new_ring), kind, g, p, m.id);
+    }
+}
+
+fn put(ring: &Ring, kind: TraceKind, g: GoId, p: usize, m: usize) {
+    let event = TraceEvent { at: clock::now(), kind, g, p, m };
+    // In a critical section, or with the thread stopped: no signal handler gets between.
+    // SAFETY: a place of the ring is aligned, and the writer's.
+    if !ring.put(|place| unsafe { place.write(event) }) {
+        LOST.fetch_add(1, Ordering::Relaxed); // Relaxed: a figure.
+    }
 }
 
 /// A ring, for an M that has none yet. Maps memory; not in signal handlers.
 pub(crate) fn new_ring() -> &'static Ring {
-    let events = arena::map(CAPACITY as usize * size_of::<TraceEvent>()).cast();
+    let events: NonNull<TraceEvent> =
+        arena::map(CAPACITY as usize * size_of::<TraceEvent>()).cast();
     let place = arena::map(size_of::<Ring>()).cast::<Ring>();
-    let ring = Ring { written: AtomicU64::new(0), read: AtomicU64::new(0), events };
+    // SAFETY: a mapping of that size, which is never unmapped.
+    let ring = unsafe { Ring::new(events, CAPACITY) };
     // SAFETY: a fresh mapping, large enough and aligned to a page.
     unsafe { place.write(ring) };
     // SAFETY: written just now, never unmapped.
@@ -128,16 +137,8 @@ pub fn drain_trace(visit: &mut dyn FnMut(TraceEvent)) -> u64 {
     for index in 0.. {
         let ring = RINGS.lock().0.get(index).copied();
         let Some(ring) = ring else { break };
-        // Acquire: pairs with Release in `note_on`.
-        let end = ring.written.load(Ordering::Acquire);
-        // Relaxed: only the reader writes it.
-        for at in ring.read.load(Ordering::Relaxed)..end {
-            // SAFETY: inside the mapping.
-            let place = unsafe { ring.events.add((at % CAPACITY) as usize) };
-            // SAFETY: written, and the reader's until `read` moves on.
-            visit(unsafe { UnsafeCell::raw_get(place.as_ptr()).read() });
-        }
-        ring.read.store(end, Ordering::Release); // Release: pairs with Acquire in `note_on`.
+        // SAFETY: written, and the reader's for the moment.
+        ring.drain(|place| visit(unsafe { place.read() }));
     }
     LOST.load(Ordering::Relaxed) // Relaxed: a figure.
 }

@@ -108,6 +108,9 @@ macro_rules! reasons {
             /// Every reason, by its number.
             pub(crate) const ALL: &'static [WaitReason] = &[$(WaitReason::$name,)*];
 
+            /// All texts, by their reasons' numbers.
+            pub(crate) const TEXTS: &'static [&'static str] = &[$($text,)*];
+
             /// In Go's words where Go has the reason.
             pub fn as_str(self) -> &'static str {
                 self.text()

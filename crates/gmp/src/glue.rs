@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gmp_preempt::{Observed, Target, barrier};
-use gmp_sched::{Driver, MHandle, Preempt};
+use gmp_sched::{Driver, MHandle, Preempt, Registers};
 
 use crate::net::poll::PollDriver;
 
@@ -45,8 +45,13 @@ unsafe fn stop(m: *const ()) -> bool {
     if spared && !gmp_sched::running() {
         return false;
     }
+    let at = match gmp_preempt::interrupted() {
+        Some(gmp_preempt::Registers { pc, sp, fp, lr }) => Registers { pc, sp, fp, lr },
+        // At the end of a critical section of the preempter.
+        None => Registers::here(),
+    };
     // SAFETY: `attach` passed this M as the context of its own thread.
-    unsafe { gmp_sched::try_hand_over(m) }
+    unsafe { gmp_sched::try_hand_over(m, &at) }
 }
 
 // SAFETY: `Target` keeps a thread for which its `OnStop` returned true in the handler until `resume`, and

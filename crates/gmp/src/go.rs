@@ -92,6 +92,17 @@ impl<T> fmt::Debug for JoinHandle<T> {
 }
 
 /// A goroutine with properties of its own.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// let worker = gmp::Builder::new()
+///     .name("worker")
+///     .stack_size(1 << 20)
+///     .spawn(|| gmp::current().name().map(str::to_owned))
+///     .expect("room for one more stack");
+/// assert_eq!(worker.join().unwrap().as_deref(), Some("worker"));
+/// # }) };
+/// ```
 #[derive(Debug, Default)]
 #[must_use = "a builder does nothing before `spawn`"]
 pub struct Builder {
@@ -178,6 +189,14 @@ impl Goroutine {
 /// # Panics
 ///
 /// Outside goroutines.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// assert_eq!(gmp::current().name(), Some("main"));
+/// let other = gmp::go(|| gmp::current().id());
+/// assert_ne!(other.join().unwrap(), gmp::current().id());
+/// # }) };
+/// ```
 #[track_caller]
 pub fn current() -> Goroutine {
     match try_current() {

@@ -72,15 +72,31 @@ mod glue;
 mod observer;
 mod panics;
 mod sys;
+mod top;
 
 pub use block_on::block_on;
 pub use gmp_macros::{main, test};
+#[doc(inline)]
 pub use gmp_sched::{GoId, Goexit, blocking, checkpoint, goexit, yield_now};
+#[doc(inline)]
 pub use go::{Builder, Goroutine, JoinFuture, JoinHandle, current, go, try_current};
 pub use local::LocalKey;
 pub use runtime::run;
 pub use scope::{Scope, ScopedJoinHandle, scope, scope_with_context};
 
+/// The code of the repository's documents, compiled and run as doc tests; `cargo xtask tidy` wants each of them here.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct ReadmeDoctests;
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/contract.md")]
+    struct Contract;
+    #[doc = include_str!("../../../docs/from-go.md")]
+    struct FromGo;
+    #[doc = include_str!("../../../docs/from-tokio.md")]
+    struct FromTokio;
+    #[doc = include_str!("../../../docs/tuning.md")]
+    struct Tuning;
+    #[doc = include_str!("../../../docs/internals.md")]
+    struct Internals;
+}

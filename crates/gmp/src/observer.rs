@@ -2,7 +2,7 @@
 //!
 //! It prints the dump that SIGQUIT asks for, and the report of a deadlock. It holds no processor and takes no part in
 //! scheduling, so it works while every goroutine is stuck. Started with the first runtime, it sleeps in the kernel for
-//! good unless `GMP_SCHEDTRACE` asks for a line every so often.
+//! good unless `GMP_SCHEDTRACE` asks for a line every so often, or `GMP_WARN_HOG` for a look at what runs.
 
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -12,23 +12,49 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gmp_sched::{Hog, HogWatch};
+
+use crate::dump::collect::Row;
 use crate::dump::{collect, print};
+use crate::env;
 
 /// Where the signal handler writes; -1 before there is an observer.
 static DOORBELL: AtomicI32 = AtomicI32::new(-1);
 
+/// What the environment asks the observer for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wishes {
+    /// How often it prints a line about the scheduler.
+    pub(crate) schedtrace: Option<Duration>,
+    /// How long a goroutine may compute without a call into the runtime before that is reported.
+    pub(crate) hog: Option<Duration>,
+}
+
+impl Wishes {
+    /// # Errors
+    ///
+    /// A text that names the variable whose value makes no sense.
+    pub(crate) fn read() -> Result<Wishes, String> {
+        let time = |name| {
+            let ms = env::read(name, env::count, "wants a number of milliseconds");
+            ms.map(|ms| ms.map(|ms| Duration::from_millis(ms as u64)))
+        };
+        Ok(Wishes { schedtrace: time("GMP_SCHEDTRACE")?, hog: time("GMP_WARN_HOG")? })
+    }
+}
+
+/// Looks for hogs in the time that makes one: a report is late by half of that time at most.
+const LOOKS: u32 = 4;
+
 /// Starts the observer, once. Does without it if the system refuses: it only watches.
-///
-/// `schedtrace` is how often it prints a line about the scheduler.
-pub(crate) fn start(schedtrace: Option<Duration>) {
+pub(crate) fn start(wishes: Wishes) {
     static STARTED: OnceLock<Option<UnixStream>> = OnceLock::new();
     STARTED.get_or_init(|| {
         let (ours, theirs) = UnixStream::pair().ok()?;
         ours.set_nonblocking(true).ok()?;
         gmp_sched::add_service_thread();
-        let started = thread::Builder::new()
-            .name("gmp-observer".into())
-            .spawn(move || watch(theirs, schedtrace));
+        let started =
+            thread::Builder::new().name("gmp-observer".into()).spawn(move || watch(theirs, wishes));
         if started.is_err() {
             gmp_sched::remove_service_thread();
             return None;
@@ -41,21 +67,78 @@ pub(crate) fn start(schedtrace: Option<Duration>) {
 }
 
 /// The observer's thread.
-fn watch(mut bell: UnixStream, schedtrace: Option<Duration>) {
+fn watch(mut bell: UnixStream, wishes: Wishes) {
     let begun = Instant::now();
+    let mut hogs = wishes.hog.map(HogWatch::new);
+    let mut line = Every::new(wishes.schedtrace);
+    let mut look = Every::new(wishes.hog.map(|limit| limit / LOOKS));
     let mut byte = [0];
-    if bell.set_read_timeout(schedtrace).is_err() {
-        return;
-    }
     loop {
+        let next = [line.at, look.at].into_iter().flatten().min();
+        let left = next.map(|at| at.saturating_duration_since(Instant::now()));
+        // A timeout of zero would be refused.
+        if bell.set_read_timeout(left.map(|d| d.max(Duration::from_micros(1)))).is_err() {
+            return;
+        }
         match bell.read(&mut byte) {
             Ok(1..) => quit(),
             Ok(0) => return,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => trace_scheduler(begun),
+            Err(e)
+                if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
             Err(_) => return,
         }
+        if line.is_due() {
+            trace_scheduler(begun);
+        }
+        if let Some(hogs) = hogs.as_mut().filter(|_| look.is_due()) {
+            hogs.look(&mut report_hog);
+        }
     }
+}
+
+/// Something that is done every so often, or never.
+struct Every {
+    pause: Option<Duration>,
+    at: Option<Instant>,
+}
+
+impl Every {
+    fn new(pause: Option<Duration>) -> Every {
+        Every { pause, at: pause.map(|pause| Instant::now() + pause) }
+    }
+
+    /// Whether its time has come; then it is set to the next one.
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let due = self.at.is_some_and(|at| at <= now);
+        if due {
+            self.at = self.pause.map(|pause| now + pause);
+        }
+        due
+    }
+}
+
+/// The report of a goroutine that computes for long, as an entry of a dump.
+fn report_hog(hog: &Hog<'_>) {
+    let row = Row {
+        id: hog.id.as_u64(),
+        name: String::from_utf8_lossy(hog.name).into_owned(),
+        parent: hog.parent.as_u64(),
+        since: 0,
+        state: "running",
+        spawned_at: hog.spawned_at,
+        bubble: hog.bubble,
+        locked: false,
+        asleep: hog.thread.asleep,
+        frames: collect::frames_of(hog.thread),
+    };
+    let computed = hog.computed.as_millis();
+    let text = format!(
+        "gmp: goroutine {} has computed for {computed} ms without a call into the runtime\n\n{}",
+        hog.id,
+        print::dump(vec![row], None)
+    );
+    write(&text);
 }
 
 /// One line in the format of Go's `GODEBUG=schedtrace`.
@@ -113,7 +196,8 @@ extern "C" fn on_sigquit(_signal: libc::c_int) {
 /// What SIGQUIT asks for: every goroutine, then the end, with Go's status.
 fn quit() {
     let mut text = String::from("SIGQUIT: quit\n\n");
-    text.push_str(&print::dump(collect::collect(), None));
+    text.push_str(&print::dump(collect::collect(true), None));
+    crate::trace::save();
     write_and_exit(&text)
 }
 
@@ -121,7 +205,8 @@ fn quit() {
 pub(crate) fn deadlock(what: &'static str) {
     let report = move || {
         let mut text = format!("fatal: {what}\n\n");
-        text.push_str(&print::dump(collect::collect(), None));
+        text.push_str(&print::dump(collect::collect(true), None));
+        crate::trace::save();
         write_and_exit(&text)
     };
     // On a stack of its own: reading debug information needs more than the scheduler's.

@@ -63,6 +63,7 @@ fn report(info: &PanicHookInfo<'_>, default: &Hook) {
     };
     // If stderr is gone there is nobody to tell.
     let _ = std::io::stderr().write_all(text.as_bytes());
+    gmp_sched::blocking(crate::trace::save);
 }
 
 fn message(payload: &dyn Any) -> &str {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gmp_sched::{Config, MAX_PROCS};
 
+#[doc(inline)]
 pub use gmp_sched::{
     ForbidPark, Metrics, OsThreadGuard, ProcMetrics, forbid_park, gomaxprocs, lock_os_thread,
     num_goroutine, set_gomaxprocs,
@@ -12,12 +13,20 @@ pub use gmp_sched::{
 
 use crate::dump::{collect, print};
 use crate::env;
-use crate::{glue, observer, panics};
+use crate::observer::{self, Wishes};
+use crate::{glue, panics};
 
 pub mod stack;
 
 /// Parameters of a runtime. What is not set comes from the environment (`GOMAXPROCS`, `GMP_STACK_SIZE`,
 /// `GMP_TIME_SLICE`), else from the machine.
+///
+/// ```
+/// let runtime = gmp::runtime::Builder::new().max_procs(3).stack_size(64 << 10);
+/// // SAFETY: nothing here keeps what belongs to a thread over a call that parks.
+/// let procs = unsafe { runtime.run(gmp::runtime::gomaxprocs) };
+/// assert_eq!(procs, 3);
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "a builder does nothing before `run`"]
 pub struct Builder {
@@ -66,21 +75,27 @@ impl Builder {
     /// # Safety
     ///
     /// As [`run`].
+    ///
+    /// ```
+    /// // SAFETY: nothing here keeps what belongs to a thread over a call that parks.
+    /// let answer = unsafe { gmp::run(|| gmp::go(|| 6 * 7).join().unwrap()) };
+    /// assert_eq!(answer, 42);
+    /// ```
     pub unsafe fn run<T>(self, f: impl FnOnce() -> T + Send) -> T {
-        let wants = "wants a number of milliseconds";
-        let schedtrace = env::read("GMP_SCHEDTRACE", env::count, wants);
-        let (config, schedtrace) = match self.config().and_then(|c| Ok((c, schedtrace?))) {
+        let (config, wishes) = match self.config().and_then(|c| Ok((c, Wishes::read()?))) {
             Ok(parsed) => parsed,
             Err(e) => panic!("{e}"),
         };
-        let schedtrace = schedtrace.map(|ms| Duration::from_millis(ms as u64));
         // Ends when this returns or panics.
         let _trace = match crate::trace::from_environment() {
             Ok(trace) => trace,
             Err(e) => panic!("{e}"),
         };
+        if let Err(e) = crate::top::from_environment() {
+            panic!("{e}");
+        }
         panics::install();
-        observer::start(schedtrace);
+        observer::start(wishes);
         // Now, where it may allocate: the scheduler polls in critical sections.
         if let Err(e) = crate::net::poll::netpoll() {
             panic!("cannot open the poller of descriptors: {e}");
@@ -164,6 +179,15 @@ pub fn num_cpu() -> usize {
 /// # Panics
 ///
 /// When no runtime is running.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// gmp::go(|| ()).join().unwrap();
+/// let metrics = gmp::runtime::metrics();
+/// assert!(metrics.total.spawned >= 1 && metrics.goroutines >= 1);
+/// println!("99 of 100 waited less than {:?} for a processor", metrics.latency(0.99));
+/// # }) };
+/// ```
 pub fn metrics() -> Metrics {
     gmp_sched::metrics()
 }
@@ -178,10 +202,19 @@ pub fn metrics() -> Metrics {
 /// # Errors
 ///
 /// What `out` says, or the system when it has no thread for it.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// let mut text = Vec::new();
+/// gmp::runtime::dump(&mut text)?;
+/// assert!(String::from_utf8_lossy(&text).starts_with("goroutine "));
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub fn dump(out: &mut impl io::Write) -> io::Result<()> {
     let own = collect::own_stack().map(|(id, frames)| (id.as_u64(), frames));
     let text = gmp_sched::blocking(|| {
-        let work = move || print::dump(collect::collect(), own);
+        let work = move || print::dump(collect::collect(false), own);
         std::thread::Builder::new()
             .name("gmp-dump".into())
             .spawn(work)?

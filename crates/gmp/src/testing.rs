@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use gmp_sched::BubbleDeadlock;
+#[doc(inline)]
 pub use gmp_sched::GoroutineInfo;
 
 /// How long [`leaked`] waits for goroutines that run to end or to wait, at most.
@@ -12,6 +13,14 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// The goroutines that have not ended, without the main one and without the caller. Those that run or are about to are
 /// given 200 ms to end or to wait: what a test waited for may be the last thing but one that a goroutine did. Allocates;
 /// parks the goroutine, or blocks the thread, while it waits.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// let (_tx, rx) = gmp::chan::bounded::<()>(0);
+/// gmp::go(move || rx.recv()); // waits for ever: `_tx` is never used
+/// assert_eq!(gmp::testing::leaked().len(), 1);
+/// # }) };
+/// ```
 pub fn leaked() -> Vec<GoroutineInfo> {
     let begun = Instant::now();
     loop {
@@ -90,6 +99,29 @@ fn report(number: u16, deadlock: BubbleDeadlock) -> String {
 /// # Panics
 ///
 /// Outside a bubble, and when two goroutines of a bubble do it at once.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// gmp::testing::bubble(|| {
+///     let ticks = Arc::new(AtomicU32::new(0));
+///     let counter = Arc::clone(&ticks);
+///     let ticker = gmp::go(move || {
+///         for _ in 0..3 {
+///             gmp::time::sleep(Duration::from_secs(1));
+///             counter.fetch_add(1, Ordering::Relaxed);
+///         }
+///     });
+///     gmp::time::sleep(Duration::from_millis(2_500));
+///     gmp::testing::wait(); // whatever is due by now has been done
+///     assert_eq!(ticks.load(Ordering::Relaxed), 2);
+///     ticker.join().unwrap();
+/// });
+/// # }) };
+/// ```
 pub fn wait() {
     gmp_sched::wait_for_bubble();
 }

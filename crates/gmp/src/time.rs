@@ -38,6 +38,16 @@ pub(crate) fn after_now(d: Duration) -> Instant {
 }
 
 /// Waits for at least `d`; at once if that is zero. Parks the goroutine, blocks a plain thread.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now();
+/// gmp::time::sleep(Duration::from_millis(2));
+/// assert!(start.elapsed() >= Duration::from_millis(2)); // never early
+/// # }) };
+/// ```
 pub fn sleep(d: Duration) {
     if !d.is_zero() {
         wait_until(after_now(d));
@@ -59,12 +69,34 @@ fn wait_until(deadline: Instant) {
 }
 
 /// A receiver that gets the time once, `d` from now. Neither parks nor blocks.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use std::time::Duration;
+///
+/// let (_tx, rx) = gmp::chan::bounded::<u32>(0);
+/// let got = gmp::select! {
+///     recv(rx) -> n => n.ok(),
+///     recv(gmp::time::after(Duration::from_millis(1))) -> _ => None,
+/// };
+/// assert_eq!(got, None);
+/// # }) };
+/// ```
 pub fn after(d: Duration) -> Receiver<Instant> {
     TimerCore::receiver(&TimerCore::new(Some(after_now(d)), None))
 }
 
 /// A receiver that gets the time every `d`, without a handle to stop it; see [`Ticker`]. With a `d` of zero,
 /// one that never gets anything. Neither parks nor blocks.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use std::time::Duration;
+///
+/// let ticks = gmp::time::tick(Duration::from_millis(1));
+/// assert_eq!(ticks.iter().take(3).count(), 3);
+/// # }) };
+/// ```
 pub fn tick(d: Duration) -> Receiver<Instant> {
     if d.is_zero() {
         return never();

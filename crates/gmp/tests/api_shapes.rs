@@ -24,6 +24,7 @@ use sync_common::goroutine;
 /// Not `Debug`, `Clone` or `Eq`.
 struct Plain;
 
+/// Promise Z7.
 #[test]
 fn errors_are_errors() {
     fn error<E: Error + Debug + Display + Send + Sync + 'static>() {}

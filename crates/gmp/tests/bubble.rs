@@ -48,6 +48,7 @@ fn the_order_is_that_of_the_clock() {
     assert_eq!(order, [1, 2, 3]);
 }
 
+/// Promise T12.
 #[gmp::test(unsafe)]
 fn timers_tickers_timeouts_and_selects_go_by_it() {
     let ticks = passed(|| {

@@ -18,6 +18,7 @@ fn c10_elements_of_no_size_are_counted() {
     }
 }
 
+/// Promise C10.
 #[test]
 fn elements_of_a_mebibyte_arrive_whole() {
     const SIZE: usize = 1 << 20;

@@ -37,6 +37,7 @@ fn a_limit_that_is_over_still_takes_what_is_there() {
     assert_eq!(rx.recv_timeout(Duration::MAX), Ok(3));
 }
 
+/// Promise C14.
 #[test]
 fn values_are_conserved_when_time_and_peer_race() {
     const EACH: u64 = 400;

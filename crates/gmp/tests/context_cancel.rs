@@ -1,14 +1,13 @@
-//! Contexts: cancellation, causes, values, `after_func` (go.md 1.7).
+//! Contexts: cancellation, causes, values (go.md 1.7).
 
 mod sync_common;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gmp::context::{Context, ContextError, background};
-use sync_common::{goroutine, until, with_all_parties};
+use sync_common::with_all_parties;
 
+/// Promise Z5.
 #[test]
 fn the_background_is_never_over() {
     let root = background();
@@ -16,6 +15,7 @@ fn the_background_is_never_over() {
     assert!(!root.done().is_closed());
 }
 
+/// Promise Z2.
 #[test]
 fn cancel_reaches_everything_below_before_it_returns() {
     with_all_parties(|parties| {
@@ -43,6 +43,7 @@ fn cancel_reaches_everything_below_before_it_returns() {
     });
 }
 
+/// Promise Z10.
 #[test]
 fn a_child_of_a_cancelled_context_is_cancelled_from_the_start() {
     let (top, cancel) = background().with_cancel();
@@ -53,6 +54,7 @@ fn a_child_of_a_cancelled_context_is_cancelled_from_the_start() {
     assert_eq!(below.cause().map(|c| c.to_string()), Some("too slow".to_string()));
 }
 
+/// Promise Z14.
 #[test]
 fn cancelling_a_child_leaves_the_parent_alone() {
     let (top, _cancel) = background().with_cancel();
@@ -68,6 +70,7 @@ fn dropping_the_handle_cancels() {
     assert_eq!(context.err(), Some(ContextError::Canceled));
 }
 
+/// Promises Z1, Z8.
 #[test]
 fn the_first_cause_wins_and_is_inherited() {
     let (top, cancel) = background().with_cancel();
@@ -84,6 +87,7 @@ fn the_first_cause_wins_and_is_inherited() {
     assert!(top.cause().is_some_and(|c| c.is::<io::Error>()));
 }
 
+/// Promise Z13.
 #[test]
 fn values_are_found_by_type_newest_first() {
     #[derive(Debug, PartialEq)]
@@ -97,52 +101,4 @@ fn values_are_found_by_type_newest_first() {
     cancel.cancel();
     let free = top.without_cancel();
     assert_eq!((free.err(), free.deadline(), free.value()), (None, None, Some(&Request(2))));
-}
-
-#[test]
-fn after_func_runs_once_when_it_is_over() {
-    goroutine(|| {
-        let runs = Arc::new(AtomicUsize::new(0));
-        let run = || {
-            let runs = Arc::clone(&runs);
-            move || {
-                runs.fetch_add(1, Ordering::Relaxed);
-            }
-        };
-        let (context, cancel) = background().with_cancel();
-        let kept = context.after_func(run());
-        let stopped = context.after_func(run());
-        assert!(stopped.stop());
-        assert!(!stopped.stop());
-        cancel.cancel();
-        until(|| runs.load(Ordering::Relaxed) == 1);
-        assert!(!kept.stop());
-        let late = context.after_func(run());
-        until(|| runs.load(Ordering::Relaxed) == 2);
-        assert!(!late.stop());
-        assert!(background().after_func(run()).stop());
-    });
-}
-
-/// Of `stop` and the run exactly one happens.
-#[test]
-fn stop_and_cancel_race_exactly() {
-    goroutine(|| {
-        for _ in 0..500 {
-            let runs = Arc::new(AtomicUsize::new(0));
-            let mine = Arc::clone(&runs);
-            let (context, cancel) = background().with_cancel();
-            let stop = context.after_func(move || {
-                mine.fetch_add(1, Ordering::Relaxed);
-            });
-            let canceller = gmp::go(move || cancel.cancel());
-            let stopped = stop.stop();
-            canceller.join().unwrap();
-            if stopped {
-                assert_eq!(Arc::strong_count(&runs), 1, "the function was dropped");
-            } else {
-                until(|| runs.load(Ordering::Relaxed) == 1);
-            }
-        }
-    });
 }

@@ -27,6 +27,7 @@ fn a_timeout_ends_it_not_before_its_time() {
     });
 }
 
+/// Promise Z10.
 #[test]
 fn a_deadline_in_the_past_is_over_from_the_start() {
     let (context, _cancel) = background().with_timeout(Duration::ZERO);
@@ -34,6 +35,7 @@ fn a_deadline_in_the_past_is_over_from_the_start() {
     assert!(context.done().recv().is_err());
 }
 
+/// Promise Z9.
 #[test]
 fn the_earlier_deadline_holds() {
     goroutine(|| {
@@ -50,6 +52,7 @@ fn the_earlier_deadline_holds() {
     });
 }
 
+/// Promise Z4.
 #[test]
 fn cancelling_first_is_canceled_and_stops_the_timer() {
     goroutine(|| {
@@ -62,6 +65,7 @@ fn cancelling_first_is_canceled_and_stops_the_timer() {
 }
 
 /// Cancel and deadline at the same moment: one of the two, the same for everybody, for ever.
+/// Promise Z7.
 #[test]
 fn cancel_and_deadline_race_to_one_outcome() {
     goroutine(|| {
@@ -84,6 +88,7 @@ fn cancel_and_deadline_race_to_one_outcome() {
     });
 }
 
+/// Promise Z4.
 #[test]
 fn a_cancelled_timeout_keeps_nothing_alive() {
     goroutine(|| {

@@ -10,10 +10,11 @@ use proptest::prelude::*;
 use sync_common::with_all_parties;
 
 /// `err` is `Some` if and only if `done` is closed: looked at in both orders while somebody cancels.
+/// Promise Z6.
 #[test]
 fn err_and_done_agree_at_all_times() {
     with_all_parties(|parties| {
-        for round in 0..300 {
+        for round in 0..if cfg!(debug_assertions) { 300 } else { 5_000 } {
             let (top, cancel) = background().with_cancel();
             let (below, _handle) = top.with_cancel();
             if round % 2 == 0 {
@@ -45,6 +46,7 @@ fn err_and_done_agree_at_all_times() {
 }
 
 /// When a `cancel` returns, everything below is over, even if another one had begun.
+/// Promise Z1.
 #[test]
 fn two_cancellations_do_not_leave_each_other_work() {
     with_all_parties(|parties| {
@@ -71,6 +73,7 @@ fn two_cancellations_do_not_leave_each_other_work() {
 }
 
 /// Children that come and go while the parent is cancelled: none is left alive.
+/// Promise Z2.
 #[test]
 fn no_child_escapes_a_cancellation() {
     with_all_parties(|parties| {
@@ -98,6 +101,7 @@ fn no_child_escapes_a_cancellation() {
 
 proptest! {
     /// A tree is over where the model says: below every node that was cancelled, nowhere else.
+    /// Promise Z14.
     #[test]
     fn trees_follow_the_model(ops in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..80)) {
         let (top, cancel) = background().with_cancel();

@@ -50,12 +50,20 @@ fn sigquit_dumps_and_ends_the_process() {
     assert!(text.starts_with("SIGQUIT: quit\n\ngoroutine 1 main ["), "{text}");
 }
 
+#[inline(never)]
+fn hog() {
+    while std::hint::black_box(true) {}
+}
+
+#[inline(never)]
+fn allocate() {
+    while std::hint::black_box(vec![1_u8; 4096]).len() > 1 {}
+}
+
 #[test]
 fn sigquit_dumps_while_every_processor_is_hogged() {
     let Some(child) = child("sigquit_dumps_while_every_processor_is_hogged") else {
         return run(|| {
-            let hog = || while std::hint::black_box(true) {};
-            let allocate = || while std::hint::black_box(vec![1_u8; 4096]).len() > 1 {};
             (0..2).for_each(|_| drop(gmp::go(hog)));
             (0..2).for_each(|_| drop(gmp::go(allocate)));
             let parked = gmp::chan::never::<()>();
@@ -83,4 +91,7 @@ fn sigquit_dumps_while_every_processor_is_hogged() {
     assert_eq!(text.matches("\ngoroutine ").count(), 7, "{text}");
     assert!(text.contains("[join]:") && text.contains("[chan receive (nil chan)]:"), "{text}");
     assert!(text.contains("[running]:"), "{text}");
+    // Also those that run, or were stopped, have stacks.
+    assert_eq!(text.matches("dump_process::hog\n").count(), 2, "{text}");
+    assert_eq!(text.matches("dump_process::allocate\n").count(), 2, "{text}");
 }

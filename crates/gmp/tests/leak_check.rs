@@ -10,6 +10,7 @@ fn a_tidy_test_passes() {
     assert_eq!(rx.recv(), Ok(1));
 }
 
+/// Promise C15.
 #[gmp::test(unsafe, leak_check)]
 #[should_panic(expected = "left goroutines behind")]
 fn a_goroutine_that_waits_for_ever_is_found() {

@@ -17,6 +17,7 @@ fn kind(outcome: std::io::Result<usize>) -> ErrorKind {
     outcome.unwrap_err().kind()
 }
 
+/// Promise T11.
 #[gmp::test(unsafe)]
 fn deadlines_are_never_early_and_stick() {
     let (mut ours, _theirs) = pair();

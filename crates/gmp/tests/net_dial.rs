@@ -25,6 +25,7 @@ fn reason(error: &std::io::Error) -> Option<ContextError> {
     error.get_ref().and_then(|e| (e as &dyn Error).downcast_ref()).copied()
 }
 
+/// Promise Z15.
 #[gmp::test(unsafe)]
 fn cancelled_before_during_and_not_at_all() {
     let (listener, _held) = silent();

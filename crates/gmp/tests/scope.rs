@@ -96,6 +96,7 @@ fn a_thread_may_open_one() {
     });
 }
 
+/// Promise Z15.
 #[test]
 fn its_context_is_cancelled_by_the_parent_a_panic_and_the_end() {
     goroutine(|| {

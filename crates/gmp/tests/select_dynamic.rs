@@ -88,6 +88,7 @@ fn a_received_value_is_dropped_with_its_operation() {
     assert_eq!(Rc::strong_count(&value), 1);
 }
 
+/// Promise X8.
 #[test]
 fn many_operations() {
     // More than the engine sorts by insertion, each channel twice.

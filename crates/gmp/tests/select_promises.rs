@@ -70,6 +70,7 @@ fn x3_always_one_ready_never_gives_the_default() {
     });
 }
 
+/// Promise X9.
 #[test]
 fn x4_a_switched_off_arm_is_never_taken() {
     let rx = chan::never::<i32>();

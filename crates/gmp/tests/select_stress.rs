@@ -90,6 +90,7 @@ fn mixed() {
     conserve(1, 3);
 }
 
+/// Promise X10.
 #[test]
 fn swap_partners() {
     // Everybody offers and asks on one channel: an even number of parties pair up round by round.

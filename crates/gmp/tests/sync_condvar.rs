@@ -3,6 +3,7 @@
 mod sync_common;
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use gmp::sync::{Condvar, Mutex};
 use sync_common::{Random, until, with_all_parties};
 
+/// Promises Y12, Y16.
 #[test]
 fn a_queue_passes_everything_on() {
     const EACH: usize = 2_000;
@@ -37,6 +39,7 @@ fn a_queue_passes_everything_on() {
     });
 }
 
+/// Promise Y14.
 #[test]
 fn notify_all_reaches_everybody() {
     with_all_parties(|parties| {
@@ -56,6 +59,7 @@ fn notify_all_reaches_everybody() {
     });
 }
 
+/// Promise Y15.
 #[test]
 fn a_wait_without_notification_takes_its_time_and_says_so() {
     with_all_parties(|parties| {
@@ -91,6 +95,7 @@ fn a_notified_wait_says_so_even_with_a_huge_timeout() {
 }
 
 /// As many waits end notified as there were notifications that found a waiter, whatever the clock does.
+/// Promise Y15.
 #[test]
 fn notifications_and_timeouts_are_exact() {
     with_all_parties(|parties| {
@@ -116,4 +121,14 @@ fn notifications_and_timeouts_are_exact() {
         });
         assert_eq!(notifier.join().unwrap(), notified.iter().sum::<usize>());
     });
+}
+
+#[test]
+fn a_panic_in_a_wait_loop_leaves_the_mutex_usable() {
+    let pair = (Mutex::new(0), Condvar::new());
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        pair.1.wait_while(&mut pair.0.lock(), |_| resume_unwind(Box::new("on purpose")));
+    }));
+    assert!(result.is_err());
+    assert!(pair.0.try_lock().is_some());
 }

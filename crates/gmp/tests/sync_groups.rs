@@ -10,6 +10,7 @@ use gmp::context::{Context, ContextError};
 use gmp::sync::{ErrGroup, WaitGroup};
 use sync_common::{goroutine, until, with_all_parties};
 
+/// Promise Y8.
 #[test]
 fn wait_group_waits_for_all_and_sees_what_they_did() {
     with_all_parties(|parties| {
@@ -33,6 +34,7 @@ fn wait_group_waits_for_all_and_sees_what_they_did() {
     });
 }
 
+/// Promise Y8.
 #[test]
 fn wait_group_may_have_many_waiters_and_none() {
     with_all_parties(|parties| {
@@ -53,6 +55,7 @@ fn wait_group_may_have_many_waiters_and_none() {
     });
 }
 
+/// Promise Y9.
 #[test]
 fn wait_group_below_zero_panics() {
     let group = WaitGroup::new();
@@ -61,6 +64,7 @@ fn wait_group_below_zero_panics() {
     group.wait();
 }
 
+/// Promise Y10.
 #[test]
 fn wait_group_go_counts_every_end_as_done() {
     goroutine(|| {
@@ -82,6 +86,7 @@ fn wait_group_go_counts_every_end_as_done() {
     });
 }
 
+/// Promises Y19, Z15.
 #[test]
 fn err_group_gives_the_first_error_and_cancels() {
     goroutine(|| {
@@ -109,6 +114,7 @@ fn err_group_without_an_error_cancels_when_it_is_waited_for() {
     });
 }
 
+/// Promise Y19.
 #[test]
 fn err_group_keeps_its_limit() {
     goroutine(|| {

@@ -13,6 +13,7 @@ fn panics(f: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(f)).is_err()
 }
 
+/// Promise Y17.
 #[test]
 fn once_runs_once_and_everybody_waits_for_it() {
     with_all_parties(|parties| {
@@ -30,6 +31,7 @@ fn once_runs_once_and_everybody_waits_for_it() {
     });
 }
 
+/// Promise Y18.
 #[test]
 fn a_panic_leaves_once_undone() {
     let once = Once::new();
@@ -62,6 +64,7 @@ fn once_lock_is_set_once() {
     assert_eq!(cell.get_mut(), None);
 }
 
+/// Promise Y18.
 #[test]
 fn a_panic_leaves_once_lock_empty_for_the_next() {
     let cell = OnceLock::new();
@@ -83,6 +86,7 @@ fn lazy_lock_computes_once() {
     });
 }
 
+/// Promise Y18.
 #[test]
 fn a_panic_poisons_lazy_lock() {
     let lazy: LazyLock<u32> = LazyLock::new(|| resume_unwind(Box::new("on purpose")));

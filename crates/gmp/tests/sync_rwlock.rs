@@ -10,6 +10,7 @@ use gmp::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use proptest::prelude::*;
 use sync_common::{Random, with_all_parties};
 
+/// Promise Y4.
 #[test]
 fn readers_share_and_writers_exclude() {
     with_all_parties(|parties| {
@@ -46,6 +47,7 @@ fn readers_share_and_writers_exclude() {
     });
 }
 
+/// Promise Y4.
 #[test]
 fn readers_are_in_together() {
     with_all_parties(|parties| {
@@ -59,6 +61,7 @@ fn readers_are_in_together() {
     });
 }
 
+/// Promise Y7.
 #[test]
 fn a_holder_that_panics_releases() {
     with_all_parties(|parties| {
@@ -99,6 +102,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 
 proptest! {
     /// What the `try_` calls say is what a count of readers and a flag say.
+    /// Promise Y4.
     #[test]
     fn try_calls_follow_the_model(ops in ops()) {
         let lock = RwLock::new(0);

@@ -10,6 +10,7 @@ use gmp::sync::{Barrier, Semaphore};
 use proptest::prelude::*;
 use sync_common::{Random, with_all_parties};
 
+/// Promise Y20.
 #[test]
 fn permits_bound_who_is_inside() {
     const PERMITS: usize = 5;
@@ -32,6 +33,7 @@ fn permits_bound_who_is_inside() {
     });
 }
 
+/// Promise Y7.
 #[test]
 fn a_holder_that_panics_gives_its_permits_back() {
     with_all_parties(|parties| {
@@ -86,6 +88,7 @@ proptest! {
     }
 }
 
+/// Promise Y22.
 #[test]
 fn a_barrier_has_one_leader_per_round() {
     const ROUNDS: usize = 300;

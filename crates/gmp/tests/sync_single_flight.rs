@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use gmp::sync::{Semaphore, SingleFlight};
 use sync_common::{goroutine, until, with_all_parties};
 
+/// Promise Y21.
 #[test]
 fn concurrent_calls_share_one_run() {
     with_all_parties(|parties| {
@@ -62,6 +63,7 @@ fn a_panic_is_its_callers_and_the_next_one_runs() {
     });
 }
 
+/// Promise Y21.
 #[test]
 fn forgetting_starts_anew_beside_the_old_one() {
     goroutine(|| {

@@ -41,6 +41,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
+    /// Promise T2.
     #[test]
     fn a_timer_follows_the_model(begins_due: bool, ops in ops()) {
         let timer = Timer::new(if begins_due { Duration::ZERO } else { FAR });
@@ -75,6 +76,7 @@ proptest! {
         }
     }
 
+    /// Promise T5.
     #[test]
     fn a_ticker_follows_the_model(ops in ops()) {
         let ticker = Ticker::new(FAR);

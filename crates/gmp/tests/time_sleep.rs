@@ -48,6 +48,7 @@ fn t1_an_endless_sleep_does_not_end() {
     });
 }
 
+/// Promise T10.
 #[test]
 fn sleepers_wake_in_the_order_of_their_deadlines() {
     goroutine(|| {

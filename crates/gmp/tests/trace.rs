@@ -1,4 +1,4 @@
-//! A trace is JSON whose spans, on every track, follow one another without overlap and add up.
+//! A trace is JSON whose spans, on every track of a processor, a thread or a goroutine, follow one another without overlap and add up.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -58,6 +58,15 @@ fn spans_follow_one_another_and_add_up() {
         let sender = gmp::go(move || (0..500).for_each(|i| tx.send(i).unwrap()));
         assert_eq!(rx.iter().count(), 500);
         sender.join().unwrap();
+        // Threads that are blocked and goroutines that are stopped: four hogs for two processors, one in a system call.
+        let hog = || {
+            let begun = std::time::Instant::now();
+            while begun.elapsed() < std::time::Duration::from_millis(60) {}
+        };
+        // Sleep: what is recorded.
+        let sleeps = || gmp::blocking(|| std::thread::sleep(std::time::Duration::from_millis(30)));
+        let all = [gmp::go(hog), gmp::go(hog), gmp::go(hog), gmp::go(hog), gmp::go(sleeps)];
+        all.into_iter().for_each(|h| h.join().unwrap());
         gmp::time::sleep(std::time::Duration::from_millis(20));
         trace::stop();
         trace::stop();
@@ -75,12 +84,19 @@ fn spans_follow_one_another_and_add_up() {
         let overlap = spans.windows(2).find(|w| w[0].2 > w[1].1);
         assert_eq!(overlap, None, "track {track:?}");
     }
-    let running = |pid: u64| all.iter().filter(move |s| s.0.0 == pid);
-    // What the processors ran is what the goroutines ran.
-    let on_processors: u64 = running(1).map(|s| s.2 - s.1).sum();
-    let of_goroutines: u64 = running(2).filter(|s| s.3 == "running").map(|s| s.2 - s.1).sum();
-    assert_eq!(on_processors, of_goroutines);
     let named = |name: &str| all.iter().filter(|s| s.3 == name).count();
+    let running = |pid: u64| all.iter().filter(move |s| s.0.0 == pid);
+    // A goroutine does one thing after the other, from its first event to its last, without a gap.
+    for (track, spans) in tracks.iter().filter(|(track, _)| track.0 == 2) {
+        let gap = spans.windows(2).find(|w| w[0].2 != w[1].1);
+        assert_eq!(gap, None, "track {track:?}");
+    }
+    // What the processors ran is what the threads ran and the goroutines ran.
+    let on_processors: u64 = running(1).map(|s| s.2 - s.1).sum();
+    let on_threads: u64 = running(3).filter(|s| s.3.starts_with('G')).map(|s| s.2 - s.1).sum();
+    let of_goroutines: u64 = running(2).filter(|s| s.3 == "running").map(|s| s.2 - s.1).sum();
+    assert_eq!((on_threads, on_processors), (of_goroutines, of_goroutines));
+    assert!(running(3).any(|s| s.3.starts_with("syscall of G")) && named("preempted") > 0);
     assert!(named("running") > 500, "{} spans", named("running"));
     assert!(named("chan receive") + named("chan send") >= 400 && named("sleep") == 1);
 }

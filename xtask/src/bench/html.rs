@@ -1,13 +1,12 @@
 //! `report.html`: one file, works offline, one picture per quantity.
-//!
-//! The bars are SVG written by hand: a charting crate would cost every `cargo xtask` its build time.
 
 use std::fmt::Write as _;
 
 use gmp_bench_contract::workloads::Better;
 
-use crate::bench::markdown::{figure, verdict};
-use crate::bench::results::{Bar, Report, Row};
+use crate::bench::chart;
+use crate::bench::markdown::verdict;
+use crate::bench::results::{Change, Kind, Report, Row};
 
 const HEAD: &str = "<!doctype html>
 <html lang=en><meta charset=utf-8><title>gmp: measurements</title>
@@ -17,21 +16,20 @@ body { font: 15px/1.4 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
        color: #222; background: #fff }
 h2 { font-size: 1.05rem; margin: 1.6rem 0 .2rem } small { color: #666; font-weight: normal }
 svg { display: block; width: 100%; height: auto } .pass { color: #18794e } .fail { color: #c62828 }
-text { font: 13px system-ui, sans-serif; fill: #222 } .wrong { border-left: 4px solid #c62828;
+text { font: 13px system-ui, sans-serif; fill: #222 }
+svg line, svg polyline[stroke='#000000'] { stroke: #94a3b8 } .wrong { border-left: 4px solid #c62828;
        padding-left: 1rem }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818 }
-       text { fill: #ddd } small { color: #999 } }
+       text { fill: #ddd } svg line { stroke: #475569 } small { color: #999 } }
 </style>
 ";
 
-/// Height of one bar with its gap, and the room for names and figures, in SVG units.
-const BAR: usize = 24;
-const LEFT: usize = 100;
-const WIDTH: usize = 640;
-const RIGHT: usize = 160;
-
 /// The report as a page.
-pub(super) fn text(report: &Report) -> String {
+///
+/// # Errors
+///
+/// When a picture cannot be drawn.
+pub(super) fn text(report: &Report) -> Result<String, String> {
     let (reached, judged) = report.score();
     let mut page = String::from(HEAD);
     let _ =
@@ -42,7 +40,7 @@ pub(super) fn text(report: &Report) -> String {
         list(&mut page, "wrong", &report.broken);
     }
     for row in &report.rows {
-        picture(&mut page, row);
+        picture(&mut page, row)?;
     }
     if !report.missing.is_empty() {
         page.push_str("<h2>Missing</h2>");
@@ -53,7 +51,7 @@ pub(super) fn text(report: &Report) -> String {
         list(&mut page, "", &words.collect::<Vec<_>>());
     }
     page.push_str("</html>\n");
-    page
+    Ok(page)
 }
 
 fn list(page: &mut String, class: &str, lines: &[String]) {
@@ -64,8 +62,8 @@ fn list(page: &mut String, class: &str, lines: &[String]) {
     page.push_str("</ul>\n");
 }
 
-/// A bar per runtime with whiskers from the smallest to the largest value.
-fn picture(page: &mut String, row: &Row) {
+/// What is measured, the verdict, and a bar per runtime.
+fn picture(page: &mut String, row: &Row) -> Result<(), String> {
     let better = if row.better == Better::Lower { "less is better" } else { "more is better" };
     let goals: Vec<&str> = row.goals.iter().map(|goal| goal.goal.as_str()).collect();
     let (class, word) = match verdict(row) {
@@ -75,42 +73,24 @@ fn picture(page: &mut String, row: &Row) {
     };
     let _ = writeln!(
         page,
-        "<h2>{} <small>{}, {better}; goal: {} <b class='{class}'>{word}</b></small></h2>",
+        "<h2>{} <small>{}, {better}; goal: {} <b class='{class}'>{word}</b>{}</small></h2>\n{}",
         escape(&row.title),
         escape(row.unit),
         escape(&if goals.is_empty() { "none".into() } else { goals.join(", ") }),
+        row.change.as_ref().map_or(String::new(), changed),
+        chart::bars(row)?,
     );
-    let largest = row.bars.iter().map(|bar| bar.max).fold(f64::MIN_POSITIVE, f64::max);
-    let scale = |value: f64| LEFT as f64 + WIDTH as f64 * value / largest;
-    let height = BAR * row.bars.len();
-    let whole = LEFT + WIDTH + RIGHT;
-    let _ = write!(page, "<svg viewBox='0 0 {whole} {height}' role=img>");
-    for (at, bar) in row.bars.iter().enumerate() {
-        let Bar { runtime, median, min, max, .. } = bar;
-        let (top, middle) = (BAR * at + 4, BAR * at + BAR / 2);
-        let colour = if runtime == "gmp" { "#c2410c" } else { "#94a3b8" };
-        let _ = write!(
-            page,
-            "<text x='{}' y='{}' text-anchor=end>{}</text>\
-             <rect x='{LEFT}' y='{top}' width='{:.1}' height='{}' fill='{colour}'/>\
-             <path d='M{:.1} {middle}H{:.1}' stroke='#111' stroke-width='2'/>\
-             <text x='{:.1}' y='{}'>{}{}</text>",
-            LEFT - 8,
-            middle + 4,
-            escape(runtime),
-            (scale(*median) - LEFT as f64).max(1.0),
-            BAR - 8,
-            scale(*min),
-            scale(*max),
-            scale(*max) + 8.0,
-            middle + 4,
-            figure(*median),
-            row.versus(runtime)
-                .filter(|_| runtime != "gmp")
-                .map_or(String::new(), |ratio| { format!(" (gmp {ratio:.2} ×)") }),
-        );
-    }
-    page.push_str("</svg>\n");
+    Ok(())
+}
+
+/// Against the stored run.
+fn changed(change: &Change) -> String {
+    let (class, word) = match change.kind {
+        Kind::Worse => ("fail", "worse"),
+        Kind::Better => ("pass", "better"),
+        Kind::Noise => ("", "noise"),
+    };
+    format!("; <b class='{class}'>{:.2} × before, {word}</b>", change.ratio)
 }
 
 /// Text for a page.
@@ -129,7 +109,7 @@ mod tests {
     use crate::bench::results::{Missing, Results, Series};
 
     #[test]
-    fn a_bar_per_runtime() {
+    fn a_picture_per_quantity() {
         let series = |runtime: &str, value| Series {
             name: "fib".into(),
             runtime: runtime.into(),
@@ -146,8 +126,8 @@ mod tests {
             }],
             ..Results::default()
         };
-        let page = text(&results.report(None));
-        assert_eq!(page.matches("<rect ").count(), 2);
+        let page = text(&results.report(None)).unwrap();
+        assert_eq!(page.matches("<svg ").count(), 1);
         assert!(page.contains("gmp 0.30 ×") && page.contains("1 &lt; 2"));
     }
 }

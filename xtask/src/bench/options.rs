@@ -14,6 +14,7 @@ cargo xtask bench [OPTIONS]
   --procs P         GOMAXPROCS and worker threads (default: as many as the machine has)
   --save NAME       keep the results as NAME
   --compare NAME    show what changed against NAME beyond noise
+  --report FILE     no measuring: the reports of an earlier report.json, also with --compare
   --bundle DIR      no measuring: put static programs and a runner script into DIR
   --scaling FILE    no measuring: draw what a bundle's runner printed into FILE";
 
@@ -27,6 +28,7 @@ pub(super) struct Options {
     pub(super) procs: usize,
     pub(super) save: Option<String>,
     pub(super) compare: Option<String>,
+    pub(super) report: Option<PathBuf>,
     pub(super) bundle: Option<PathBuf>,
     pub(super) scaling: Option<PathBuf>,
 }
@@ -42,6 +44,7 @@ impl Options {
             procs: std::thread::available_parallelism().map_or(1, usize::from),
             save: None,
             compare: None,
+            report: None,
             bundle: None,
             scaling: None,
         };
@@ -57,6 +60,7 @@ impl Options {
                 "--procs" => options.procs = count(key, &value()?)?,
                 "--save" => options.save = Some(name(value()?)?),
                 "--compare" => options.compare = Some(name(value()?)?),
+                "--report" => options.report = Some(PathBuf::from(value()?)),
                 "--bundle" => options.bundle = Some(PathBuf::from(value()?)),
                 "--scaling" => options.scaling = Some(PathBuf::from(value()?)),
                 _ => return Err(format!("unknown option {key}\n{HELP}")),

@@ -1,11 +1,11 @@
 //! Fetching what is not ours: Go's toolchain and `wrk`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{capture, show};
+use crate::tools::in_path;
 
 /// Fetching goes over the network; a slow one is waited for, a dead one is not.
 const FETCH_LIMIT: Duration = Duration::from_secs(600);
@@ -47,12 +47,4 @@ pub(super) fn wrk() -> Result<PathBuf, String> {
     must(Command::new("apt-get").args(["install", "-y", "-q", "wrk"]))
         .map_err(|error| format!("no wrk, and {error}"))?;
     in_path("wrk").ok_or_else(|| "the package wrk brought no wrk".into())
-}
-
-/// The first executable of this name that the shell would find.
-fn in_path(name: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders)
-        .map(|folder| folder.join(name))
-        .find(|path| fs::metadata(path).is_ok_and(|file| file.is_file()))
 }

@@ -1,7 +1,6 @@
 //! Measuring: the programs take turns, round by round.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,16 +9,17 @@ use gmp_bench_contract::workloads::Workload;
 
 use crate::bench::build::{Built, Program};
 use crate::bench::options::Options;
+use crate::bench::progress::Progress;
 use crate::bench::results::{Missing, Results, Series};
-use crate::bench::{http, machine, peers, store};
+use crate::bench::{http, machine, peers, store, warm};
 use crate::process::{Output, capture};
 
-/// The longest that one run may take. The sizes are made for a second; a runtime that needs this
+/// The longest that one run may take, and that of `--quick`. The sizes are made for a second; a runtime that needs this
 /// long has left the comparison.
-const RUN_LIMIT: Duration = Duration::from_secs(60);
+const RUN_LIMIT: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(15)];
 
-/// A runtime whose first run of a workload takes longer gets fewer rounds of it.
-const LONG: Duration = Duration::from_secs(5);
+/// A runtime whose first run of a workload takes longer, with `--quick` and without, gets fewer rounds of it.
+const LONG: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
 /// Name, value and check of each quantity of one run.
 type Values = Vec<(String, f64, String)>;
@@ -51,11 +51,11 @@ pub(super) fn all(built: &Built, home: &Path, options: &Options) -> Result<Resul
     };
     results.missing.extend(built.missing.iter().filter(asked).cloned());
     let workloads = options.workloads();
-    let mut progress = Progress::new(workloads.len());
-    for workload in workloads {
+    let progress = Progress::new(workloads.len());
+    for (at, workload) in workloads.iter().enumerate() {
         let contestants = contestants(workload, built, home, options, &mut results.missing);
-        measure(workload, &contestants, options, &mut progress, &mut results);
-        progress.workload += 1;
+        progress.workload(at, workloads.len(), contestants.len() * options.rounds);
+        measure(workload, &contestants, options, &progress, &mut results);
     }
     progress.clear();
     Ok(results)
@@ -66,7 +66,7 @@ fn measure(
     workload: &Workload,
     contestants: &[Contestant<'_>],
     options: &Options,
-    progress: &mut Progress,
+    progress: &Progress,
     results: &mut Results,
 ) {
     let size = options.size(workload);
@@ -78,11 +78,15 @@ fn measure(
             // Each round begins with another one, so that nobody always follows the same neighbour.
             let at = (turn + round) % contestants.len();
             if left[at] == 0 {
+                progress.ran();
                 continue;
             }
             left[at] -= 1;
             let contestant = &contestants[at];
-            progress.show(workload.name, contestant.runtime, round + 1, options.rounds);
+            progress.run(workload.name, contestant.runtime, round + 1);
+            if workload.touches_memory() {
+                warm::memory(size);
+            }
             let start = Instant::now();
             match (contestant.run)() {
                 Ok(values) => {
@@ -109,7 +113,8 @@ fn measure(
                     results.missing.push(Missing { workload, runtime, reason });
                 }
             }
-            if round == 0 && start.elapsed() > LONG {
+            progress.ran();
+            if round == 0 && start.elapsed() > LONG[usize::from(options.quick)] {
                 left[at] = left[at].min(if options.quick { 0 } else { 2 });
             }
         }
@@ -133,12 +138,13 @@ fn contestants<'a>(
         }
     }
     let (procs, size) = (options.procs, options.size(workload));
+    let limit = RUN_LIMIT[usize::from(options.quick)];
     let runners = built.programs.iter().filter(|p| p.runs.iter().any(|name| name == workload.name));
     if !workload.name.starts_with("http") {
         return runners
             .map(|program| Contestant {
                 runtime: &program.runtime,
-                run: Box::new(move || once(program, workload.name, procs, size)),
+                run: Box::new(move || once(program, workload.name, procs, size, limit)),
             })
             .collect();
     }
@@ -197,11 +203,17 @@ fn contestants<'a>(
 }
 
 /// Runs a program once; the name, value and check of each quantity.
-fn once(program: &Program, workload: &str, procs: usize, size: u64) -> Result<Values, String> {
+fn once(
+    program: &Program,
+    workload: &str,
+    procs: usize,
+    size: u64,
+    limit: Duration,
+) -> Result<Values, String> {
     let mut command = raised(&program.path);
     command.arg(workload);
     command.args(["--procs", &procs.to_string(), "--size", &size.to_string()]);
-    let out = capture(command.env("RUST_BACKTRACE", "0"), RUN_LIMIT)?;
+    let out = capture(command.env("RUST_BACKTRACE", "0"), limit)?;
     if !out.success() {
         return Err(why(&out));
     }
@@ -227,59 +239,5 @@ fn why(out: &Output) -> String {
     match telling {
         Some(line) => format!("{} ({})", line.trim(), out.fate()),
         None => out.fate(),
-    }
-}
-
-/// The line at the bottom of the terminal, and a line for each finished workload.
-struct Progress {
-    start: Instant,
-    workload: usize,
-    workloads: usize,
-    terminal: bool,
-}
-
-impl Progress {
-    fn new(workloads: usize) -> Progress {
-        let terminal = std::io::stderr().is_terminal();
-        Progress { start: Instant::now(), workload: 0, workloads, terminal }
-    }
-
-    fn show(&self, workload: &str, runtime: &str, round: usize, rounds: usize) {
-        if !self.terminal {
-            return;
-        }
-        let done = 20 * self.workload / self.workloads;
-        eprint!(
-            "\r\x1b[K[{}{}] {}/{} {workload}: {runtime}, round {round}/{rounds}, {} s",
-            "#".repeat(done),
-            ".".repeat(20 - done),
-            self.workload + 1,
-            self.workloads,
-            self.start.elapsed().as_secs(),
-        );
-        // A terminal that cannot be written to is no reason to stop.
-        let _ = std::io::stderr().flush();
-    }
-
-    fn clear(&self) {
-        if self.terminal {
-            eprint!("\r\x1b[K");
-        }
-    }
-
-    /// The medians of a finished workload.
-    fn line(&self, workload: &str, results: &Results) {
-        self.clear();
-        let report = results.report(None);
-        let own = |name: &str| name == workload || name.starts_with(&format!("{workload}."));
-        for row in report.rows.iter().filter(|row| own(&row.name)) {
-            let bars = row.bars.iter();
-            let bars: Vec<String> = bars
-                .map(|bar| {
-                    format!("{} {}", bar.runtime, crate::bench::markdown::figure(bar.median))
-                })
-                .collect();
-            println!("{:<15} {:<6} {}", row.name, row.unit, bars.join("  "));
-        }
     }
 }

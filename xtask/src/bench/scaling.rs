@@ -8,20 +8,10 @@ use std::path::Path;
 use gmp_bench_contract::stats::median;
 use gmp_bench_contract::workloads::{Quantity, WORKLOADS, Workload};
 
+use crate::bench::chart::{self, Curves};
 use crate::bench::markdown::figure;
 use crate::bench::store::Line;
 use crate::bench::{html, store, write};
-
-/// Medians by runtime and GOMAXPROCS, of one quantity.
-type Curves = BTreeMap<String, BTreeMap<u64, f64>>;
-
-const COLOURS: [&str; 9] = [
-    "#c2410c", "#2563eb", "#16a34a", "#9333ea", "#64748b", "#ca8a04", "#0891b2", "#be185d", "#111",
-];
-
-/// Width and height of a picture, and the room around it, in SVG units.
-const SIZE: (f64, f64) = (560.0, 220.0);
-const ROOM: f64 = 60.0;
 
 /// Reads the lines and writes `scaling.md` and `scaling.html`.
 pub(super) fn report(lines: &Path, home: &Path) -> Result<(), String> {
@@ -36,7 +26,7 @@ pub(super) fn report(lines: &Path, home: &Path) -> Result<(), String> {
             continue;
         }
         table(&mut markdown, workload, quantity, &curves);
-        picture(&mut page, workload, quantity, &curves);
+        picture(&mut page, workload, quantity, &curves)?;
     }
     page.push_str("</html>\n");
     write(&home.join("scaling.md"), &markdown)?;
@@ -97,58 +87,21 @@ fn table(text: &mut String, workload: &Workload, quantity: &Quantity, curves: &C
     }
 }
 
-/// A line per runtime over the logarithm of GOMAXPROCS; the vertical axis begins at zero.
-fn picture(page: &mut String, workload: &Workload, quantity: &Quantity, curves: &Curves) {
+/// Curves, under what they are of.
+fn picture(
+    page: &mut String,
+    workload: &Workload,
+    quantity: &Quantity,
+    curves: &Curves,
+) -> Result<(), String> {
     let _ = write!(
         page,
-        "<h2>{} <small>{}, {} over GOMAXPROCS</small></h2><svg viewBox='0 0 {} {}' role=img>",
+        "<h2>{} <small>{} over GOMAXPROCS</small></h2>{}",
         html::escape(workload.title),
-        quantity.suffix.trim_start_matches('.'),
-        quantity.unit,
-        SIZE.0 + 3.0 * ROOM,
-        SIZE.1 + ROOM,
+        html::escape(quantity.suffix.trim_start_matches('.')),
+        chart::curves(curves, quantity.unit)?,
     );
-    let procs = procs(curves);
-    let most = procs.last().copied().unwrap_or(1).max(2) as f64;
-    let values = curves.values().flat_map(|curve| curve.values().copied());
-    let largest = values.fold(f64::MIN_POSITIVE, f64::max);
-    let x = |p: u64| ROOM + SIZE.0 * (p as f64).log2() / most.log2();
-    let y = |value: f64| 10.0 + SIZE.1 * (1.0 - value / largest);
-    for p in &procs {
-        let _ = write!(
-            page,
-            "<text x='{:.1}' y='{:.1}' text-anchor=middle>{p}</text>",
-            x(*p),
-            SIZE.1 + 30.0
-        );
-    }
-    for value in [0.0, largest / 2.0, largest] {
-        let _ = write!(
-            page,
-            "<text x='{}' y='{:.1}' text-anchor=end>{}</text>\
-             <path d='M{ROOM} {:.1}h{}' stroke='#9994' fill='none'/>",
-            ROOM - 6.0,
-            y(value) + 4.0,
-            figure(value),
-            y(value),
-            SIZE.0,
-        );
-    }
-    for (at, (runtime, curve)) in curves.iter().enumerate() {
-        let colour = if runtime == "gmp" { COLOURS[0] } else { COLOURS[1 + at % 8] };
-        let points: Vec<String> =
-            curve.iter().map(|(p, value)| format!("{:.1},{:.1}", x(*p), y(*value))).collect();
-        let _ = write!(
-            page,
-            "<polyline points='{}' fill='none' stroke='{colour}' stroke-width='2'/>\
-             <text x='{}' y='{}' style='fill:{colour}'>{}</text>",
-            points.join(" "),
-            ROOM + SIZE.0 + 12.0,
-            24 + 18 * at,
-            html::escape(runtime),
-        );
-    }
-    page.push_str("</svg>\n");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod atomics;
 mod edges;
 mod layout;
+mod promises;
 mod prose;
 mod text;
 
@@ -19,7 +20,7 @@ type Rule = fn(&[File], &mut Vec<String>);
 const SHOWN: usize = 25;
 
 /// Every rule, with what it asks for.
-const RULES: [(&str, Rule); 16] = [
+const RULES: [(&str, Rule); 17] = [
     ("a file opens with `//!`", layout::heads),
     ("a file holds one concept: 500 lines, tests/ 150", layout::lengths),
     ("imports stand in three groups", layout::imports),
@@ -34,8 +35,9 @@ const RULES: [(&str, Rule); 16] = [
     ("assembly is drawn", atomics::figures),
     ("crate edges point down", edges::check),
     ("ARCHITECTURE.md lists every source file, and no other", prose::code_map),
-    ("README commands exist and its code is compiled", prose::readme),
+    ("commands in documents exist, their code is compiled", prose::readme),
     ("links between documents lead somewhere", prose::links),
+    ("promises have numbers and tests that name them", promises::named),
 ];
 
 pub(crate) fn run(_: &[String]) -> Result<Report, String> {

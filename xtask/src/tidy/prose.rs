@@ -1,6 +1,6 @@
 //! Documents: the code map is complete, commands exist, code is compiled, links lead somewhere.
 
-use crate::files::File;
+use crate::files::{File, resolve};
 
 fn find<'a>(files: &'a [File], path: &str) -> Option<&'a File> {
     files.iter().find(|file| file.path == path)
@@ -71,7 +71,7 @@ fn expand(path: &str) -> Vec<String> {
     }
 }
 
-/// What the README tells a newcomer to type exists, and its Rust is compiled as a doc test.
+/// What the documents tell a newcomer to type exists, and the Rust of READMEs and `docs/` is compiled as doc tests.
 pub(super) fn readme(files: &[File], breaches: &mut Vec<String>) {
     let Some(readme) = find(files, "README.md") else {
         breaches.push("README.md is missing".to_owned());
@@ -112,7 +112,8 @@ pub(super) fn readme(files: &[File], breaches: &mut Vec<String>) {
             .iter()
             .filter(|f| f.is_rust())
             .any(|f| f.text.contains("include_str!") && includes(f, &file.path));
-        if rust && file.name() == "README.md" && !compiled {
+        let public = file.name() == "README.md" || file.path.starts_with("docs/");
+        if rust && public && !compiled {
             breaches.push(format!("{}: its code is not compiled (`include_str!`)", file.path));
         }
     }
@@ -145,20 +146,6 @@ pub(super) fn links(files: &[File], breaches: &mut Vec<String>) {
     }
 }
 
-/// `relative` as seen from the file `from`; `None` when it leaves the repository.
-fn resolve(from: &str, relative: &str) -> Option<String> {
-    let mut parts: Vec<&str> = from.split('/').collect();
-    parts.pop();
-    for part in relative.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::readme as readme_rule;
@@ -189,6 +176,11 @@ mod tests {
         assert_eq!(with("cargo xtask nonsense").len(), 1);
         assert_eq!(with("cargo run --example absent").len(), 1);
         assert_eq!(with("```rust\n```").len(), 1);
+        let page = File::new("docs/a.md", "```rust\n```\n");
+        assert_eq!(
+            breaches(readme_rule, &[script.clone(), tasks.clone(), readme(""), page]).len(),
+            1
+        );
     }
 
     #[test]

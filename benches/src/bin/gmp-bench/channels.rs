@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gmp::chan::bounded;
+use gmp::context::background;
 use gmp::go;
 use gmp::sync::Mutex;
 
@@ -64,6 +65,47 @@ pub(crate) fn select_4(n: u64) -> (Duration, u64) {
         };
         sum += message.expect("the senders are open");
     }
+    (start.elapsed(), sum)
+}
+
+/// Ten thousand goroutines receive `n` messages altogether, each in a select over a channel of its own and the `done`
+/// that all have in common; eight feed them by turns. In the end the context is cancelled, and all are waited for.
+pub(crate) fn done_10k(n: u64) -> (Duration, u64) {
+    const RECEIVERS: usize = 10_000;
+    const FEEDERS: usize = 8;
+    let (context, cancel) = background().with_cancel();
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..RECEIVERS).map(|_| bounded::<u64>(0)).unzip();
+    let start = Instant::now();
+    let handles: Vec<_> = receivers
+        .into_iter()
+        .map(|rx| {
+            let context = context.clone();
+            go(move || {
+                let mut sum = 0;
+                loop {
+                    gmp::select! {
+                        recv(rx) -> message => sum += message.expect("the senders are open"),
+                        recv(context.done()) -> _ => return sum,
+                    }
+                }
+            })
+        })
+        .collect();
+    let each = n / RECEIVERS as u64;
+    let feeders: Vec<_> = senders
+        .chunks(RECEIVERS / FEEDERS)
+        .map(|fed| {
+            let fed = fed.to_vec();
+            go(move || {
+                for i in 0..each {
+                    fed.iter().for_each(|tx| tx.send(i).expect("the receiver lives"));
+                }
+            })
+        })
+        .collect();
+    feeders.into_iter().for_each(|feeder| feeder.join().expect("no panic"));
+    cancel.cancel();
+    let sum = handles.into_iter().map(|handle| handle.join().expect("no panic")).sum();
     (start.elapsed(), sum)
 }
 

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             Run("chan_1to1", |job| timed(job, |n| channels::crowd(1, 100, n))),
             Run("chan_100to100", |job| timed(job, |n| channels::crowd(100, 128, n))),
             Run("select_4", |job| timed(job, channels::select_4)),
+            Run("done_10k", |job| timed(job, channels::done_10k)),
             Run("mutex_8", |job| timed(job, channels::mutex_8)),
             Run("ring_503", |job| timed(job, channels::ring_503)),
             Run("skynet", |job| timed(job, spawn::skynet)),

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -86,6 +88,52 @@ func select4(n int) (time.Duration, uint64) {
 		case message := <-channels[3]:
 			sum += message
 		}
+	}
+	return time.Since(start), sum
+}
+
+// done10k lets ten thousand goroutines receive n messages altogether, each in a select over a channel of its own
+// and the Done that all have in common; eight feed them by turns. In the end the context is cancelled, and all are
+// waited for.
+func done10k(n int) (time.Duration, uint64) {
+	const receivers, feeders = 10_000, 8
+	ctx, cancel := context.WithCancel(context.Background())
+	var channels [receivers]chan uint64
+	for i := range channels {
+		channels[i] = make(chan uint64)
+	}
+	var sums [receivers]uint64
+	var received, fed sync.WaitGroup
+	start := time.Now()
+	for i, channel := range channels {
+		received.Go(func() {
+			var sum uint64
+			for {
+				select {
+				case message := <-channel:
+					sum += message
+				case <-ctx.Done():
+					sums[i] = sum
+					return
+				}
+			}
+		})
+	}
+	for chunk := range slices.Chunk(channels[:], receivers/feeders) {
+		fed.Go(func() {
+			for i := range n / receivers {
+				for _, channel := range chunk {
+					channel <- uint64(i)
+				}
+			}
+		})
+	}
+	fed.Wait()
+	cancel()
+	received.Wait()
+	var sum uint64
+	for _, one := range sums {
+		sum += one
 	}
 	return time.Since(start), sum
 }

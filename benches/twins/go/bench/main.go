@@ -56,6 +56,7 @@ func workloads() []workload {
 		{"chan_1to1", 10_000_000, nsPerOp, timed(nsPerOp, chan1to1)},
 		{"chan_100to100", 5_000_000, nsPerOp, timed(nsPerOp, chan100to100)},
 		{"select_4", 1_000_000, nsPerOp, timed(nsPerOp, select4)},
+		{"done_10k", 2_000_000, nsPerOp, timed(nsPerOp, done10k)},
 		{"mutex_8", 20_000_000, nsPerOp, timed(nsPerOp, mutex8)},
 		{"ring_503", 2_000_000, nsPerOp, timed(nsPerOp, ring503)},
 		{"skynet", 1_000_000, ms, timed(ms, skynet)},

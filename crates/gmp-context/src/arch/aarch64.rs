@@ -47,6 +47,25 @@ pub(crate) fn stack_pointer() -> usize {
     sp
 }
 
+/// Where the caller is.
+#[inline(always)]
+pub(crate) fn here() -> Frame {
+    let (pc, sp, fp);
+    // SAFETY: only copies registers.
+    unsafe {
+        asm!(
+            "adr {pc}, .",
+            "mov {sp}, sp",
+            "mov {fp}, x29",
+            pc = out(reg) pc,
+            sp = out(reg) sp,
+            fp = out(reg) fp,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    Frame { pc, sp, fp }
+}
+
 /// Bytes between the stack pointer of a fresh execution and its top.
 pub(crate) const FRESH_BYTES: usize = 32;
 

@@ -2,7 +2,7 @@
 //!
 //! A suspended execution is one word: its stack pointer. Everything else lies on its stack. The switch is inlined into
 //! its caller and tells the compiler that all registers are lost, so only what is live at that place is spilled; two
-//! registers the compiler will not give up (`rbp`, and `rbx`, which LLVM reserves) are pushed by hand. MXCSR and the x87
+//! registers the compiler will not give up (`rbp`, and `rbx`, which LLVM reserves) are stored by hand. MXCSR and the x87
 //! control word are not saved: Rust forbids changing them. C code that changes the rounding mode must change it back
 //! before it lets the execution be switched.
 //!
@@ -16,8 +16,8 @@
 //!  low  +-----------------------+     low  +----------------------+
 //! ```
 //!
-//! Both are entered the same way: take the stack pointer, pop an address, jump to it. At that moment the registers hold,
-//! in either case:
+//! Both are entered the same way: jump to the address there, with the stack pointer one word above it. At that moment the
+//! registers hold, in either case:
 //!
 //! ```text
 //!  rdi  leaving: stack pointer of the execution that was just saved
@@ -27,7 +27,9 @@
 //! which is the order of the first four C arguments, so that the trampoline has nothing to shuffle.
 //!
 //! Not `call`/`ret`: in a symmetric switch the target is rarely the execution that called last, so the return predictor
-//! would be wrong nearly always, while an indirect jump is predicted from history.
+//! would be wrong nearly always, while an indirect jump is predicted from history. And stores, not pushes: an instruction
+//! that reads or writes `rsp` itself after a push or pop waits for the CPU's stack engine to hand the register over, twice
+//! per switch (`docs/experiments.md`: 2.3 ns with pushes, 1.6 without).
 
 use core::arch::{asm, global_asm};
 use core::ptr::NonNull;
@@ -58,6 +60,25 @@ pub(crate) fn stack_pointer() -> usize {
     // SAFETY: only copies a register.
     unsafe { asm!("mov {sp}, rsp", sp = out(reg) sp, options(nomem, nostack, preserves_flags)) };
     sp
+}
+
+/// Where the caller is.
+#[inline(always)]
+pub(crate) fn here() -> Frame {
+    let (pc, sp, fp);
+    // SAFETY: only copies registers.
+    unsafe {
+        asm!(
+            "lea {pc}, [rip]", // the instruction behind it, in the same frame
+            "mov {sp}, rsp",
+            "mov {fp}, rbp",
+            pc = out(reg) pc,
+            sp = out(reg) sp,
+            fp = out(reg) fp,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    Frame { pc, sp, fp }
 }
 
 /// Bytes between the stack pointer of a fresh execution and its top.
@@ -98,7 +119,7 @@ pub(crate) fn valgrind_request(request: [usize; 6]) {
     }
 }
 
-/// Reads the left-hand figure: the registers as they are after `2:` and its two pops.
+/// Reads the left-hand figure: the registers as they are three instructions after `2:`.
 ///
 /// # Safety
 /// `context` is suspended.
@@ -203,24 +224,25 @@ pub(crate) unsafe fn switch(
 ) -> Arrival {
     let mut arrival = Arrival { leaving: target, commit, arg, word };
     let leaving: *mut u8;
-    // No `nostack` option: the compiler then keeps the red zone clear and rsp 16-aligned before the first push, so that
-    // the pushes land below everything the caller owns. Memory is clobbered by default, as it must be: other code runs.
+    // No `nostack` option: the compiler then keeps nothing of its own in the red zone and rsp 16-aligned, so that what is
+    // stored lies below everything the caller owns; and there no signal frame is put, as the kernel leaves the red zone
+    // alone until rsp has moved. Memory is clobbered by default, as it must be: other code runs.
     //
     // SAFETY: every register is declared lost or restored by hand (rbp, rbx, rsp); control comes back at `2:` with rsp
-    // three words lower than it left, minus the popped address — by `target` being suspended, the caller's promise.
+    // two words lower than it left, at the saved rbx — by `target` being suspended, the caller's promise.
     unsafe {
         asm!(
-            "push rbp",                // cannot be a clobber: may be the frame pointer
-            "push rbx",                // cannot be a clobber: reserved by LLVM
             "lea rax, [rip + 2f]",     // where we go on when somebody resumes us
-            "push rax",
-            "mov rdi, rsp",            // we are saved: this word is us
-            "mov rsp, r8",
-            "pop rax",                 // where the target goes on
-            "jmp rax",                 // commit, arg, word travel in rsi, rdx, rcx
+            "lea rdi, [rsp - 24]",     // this word is us, once the three stores are done
+            "mov [rsp - 8], rbp",      // cannot be a clobber: may be the frame pointer
+            "mov [rsp - 16], rbx",     // cannot be a clobber: reserved by LLVM
+            "mov [rsp - 24], rax",
+            "lea rsp, [r8 + 8]",       // past the target's resume address, as if popped
+            "jmp [r8]",                // there it goes on; commit, arg, word travel in rsi, rdx, rcx
             "2:",                      // resumed: rdi..rcx are the four words of whoever did it
-            "pop rbx",
-            "pop rbp",
+            "mov rbx, [rsp]",
+            "mov rbp, [rsp + 8]",
+            "lea rsp, [rsp + 16]",     // as it was when we left
             inlateout("r8") target.as_ptr() => _,
             out("rdi") leaving,
             inout("rsi") arrival.commit,

@@ -1,6 +1,9 @@
-//! `gmp_test_keep` for aarch64: fills the callee-saved registers, calls, counts those that changed.
+//! For aarch64. `gmp_test_keep` fills the callee-saved registers, calls, counts those that changed. Of the vector registers
+//! a call keeps only the low halves of eight, so what is tested beyond is that the compiler knows the rest to be lost.
 
-use std::arch::global_asm;
+use std::arch::aarch64::uint8x16_t;
+use std::arch::{asm, global_asm};
+use std::mem::transmute;
 
 global_asm!(
     ".globl gmp_test_keep",
@@ -87,3 +90,34 @@ global_asm!(
     "ldp x29, x30, [sp], #176",
     "ret",
 );
+
+held!(held_v, [], uint8x16_t, 32, v0 "v0" v1 "v1" v2 "v2" v3 "v3" v4 "v4" v5 "v5" v6 "v6" v7 "v7" v8 "v8" v9 "v9" v10 "v10" v11 "v11" v12 "v12" v13 "v13" v14 "v14" v15 "v15" v16 "v16" v17 "v17" v18 "v18" v19 "v19" v20 "v20" v21 "v21" v22 "v22" v23 "v23" v24 "v24" v25 "v25" v26 "v26" v27 "v27" v28 "v28" v29 "v29" v30 "v30" v31 "v31");
+
+/// Holds values in all vector registers while `between` runs; how many have changed.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::missing_transmute_annotations,
+    reason = "to vectors and back again, around the one call"
+)]
+#[inline(always)]
+pub(crate) fn changed(seed: u8, mut between: impl FnMut()) -> usize {
+    let values: [[u8; 16]; 32] = std::array::from_fn(|index| [seed.wrapping_add(index as u8); 16]);
+    // SAFETY: vectors are bytes, in both directions.
+    let kept: [[u8; 16]; 32] = unsafe { transmute(held_v(transmute(values), &mut between)) };
+    (0..32).filter(|&index| kept[index] != values[index]).count()
+}
+
+/// FPCR.
+pub(crate) fn control() -> u64 {
+    let word: u64;
+    // SAFETY: only reads it.
+    unsafe { asm!("mrs {}, fpcr", out(reg) word, options(nomem, nostack)) };
+    word
+}
+
+/// Rounds to minus infinity, or to nearest as usual.
+pub(crate) fn round_down(down: bool) {
+    let word = if down { control() | 2 << 22 } else { control() & !(3 << 22) };
+    // SAFETY: nothing is computed until the test sets it back.
+    unsafe { asm!("msr fpcr, {}", in(reg) word, options(nomem, nostack)) };
+}

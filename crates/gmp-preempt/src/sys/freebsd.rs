@@ -127,3 +127,11 @@ pub(crate) fn for_each_code(_each: &mut dyn FnMut(&std::ffi::CStr, usize, usize)
 pub(crate) unsafe fn running_at(_context: *const libc::c_void) -> Option<usize> {
     None
 }
+
+/// Not known here.
+///
+/// # Safety
+/// None needed; the others' signature.
+pub(crate) unsafe fn registers(_context: *const libc::c_void) -> Option<crate::Registers> {
+    None
+}

@@ -241,6 +241,15 @@ pub(crate) unsafe fn running_at(context: *const libc::c_void) -> Option<usize> {
     (!asleep).then_some(at)
 }
 
+/// What an unwinder needs of the code that the handler has interrupted.
+///
+/// # Safety
+/// `context` is what the kernel gave to a handler.
+pub(crate) unsafe fn registers(context: *const libc::c_void) -> Option<crate::Registers> {
+    // SAFETY: the kernel's layout of the third argument.
+    Some(arch::registers(unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext }))
+}
+
 /// The system call instruction, and the registers that matter.
 #[cfg(target_arch = "x86_64")]
 mod arch {
@@ -249,6 +258,16 @@ mod arch {
     pub(super) fn place(registers: &libc::mcontext_t) -> (usize, i64) {
         let register = |which: libc::c_int| registers.gregs[which as usize];
         (register(libc::REG_RIP) as usize, register(libc::REG_RAX))
+    }
+
+    pub(super) fn registers(registers: &libc::mcontext_t) -> crate::Registers {
+        let register = |which: libc::c_int| registers.gregs[which as usize] as usize;
+        crate::Registers {
+            pc: register(libc::REG_RIP),
+            sp: register(libc::REG_RSP),
+            fp: register(libc::REG_RBP),
+            lr: 0,
+        }
     }
 }
 
@@ -259,5 +278,15 @@ mod arch {
 
     pub(super) fn place(registers: &libc::mcontext_t) -> (usize, i64) {
         (registers.pc as usize, registers.regs[0] as i64)
+    }
+
+    pub(super) fn registers(registers: &libc::mcontext_t) -> crate::Registers {
+        let register = |which: usize| registers.regs[which] as usize;
+        crate::Registers {
+            pc: registers.pc as usize,
+            sp: registers.sp as usize,
+            fp: register(29),
+            lr: register(30),
+        }
     }
 }

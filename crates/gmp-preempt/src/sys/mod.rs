@@ -13,6 +13,7 @@
 //! membarrier_register() -> bool, membarrier()
 //! for_each_code(each)                  code of each loaded library: its file, first and last address
 //! running_at(context) -> Option<usize> where a handler has interrupted code that was running
+//! registers(context) -> Option<Registers>  what an unwinder needs of the code that was interrupted
 //! errno(), set_errno(value)
 //! ```
 //!

@@ -5,38 +5,39 @@
 //! length is read without the lock, so that looking at an empty queue costs one load. A lock-free
 //! injector was considered; batches make the lock rare, and chains linked through the Gs need no memory.
 
+//!
+//! The figures beside the lock are what W2 and I3 of `idle.md` look at: **Q1** whoever appends writes the new length before
+//! it lets go of the lock, so that a fence after that shows it to whoever fences before looking.
+
 use std::ptr::NonNull;
 
 use crate::lock::Lock;
 use crate::queue::list::{Linked, List};
-use crate::sync::plain::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, mutant};
 
 /// The shared FIFO.
 #[derive(Debug)]
 pub(crate) struct Global<T: Linked> {
     list: Lock<List<T>>,
-    len: AtomicUsize,
-    /// How many have been taken out so far, for those who queue elsewhere and take turns with these.
-    taken: AtomicU64,
+    figures: Figures,
 }
 
 impl<T: Linked> Global<T> {
     /// An empty queue.
-    pub(crate) const fn new() -> Global<T> {
-        Global { list: Lock::new(List::new()), len: AtomicUsize::new(0), taken: AtomicU64::new(0) }
+    pub(crate) fn new() -> Global<T> {
+        Global { list: Lock::new(List::new()), figures: Figures::new() }
     }
 
     /// How many have been taken out so far, at some moment.
     pub(crate) fn taken(&self) -> u64 {
         // Relaxed: a figure to compare.
-        self.taken.load(Ordering::Relaxed)
+        self.figures.taken.load(Ordering::Relaxed)
     }
 
     /// How many are inside, at some moment.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        // Acquire: pairs with Release in `push_all`; whoever sees the length finds the members.
-        self.len.load(Ordering::Acquire)
+        self.figures.len()
     }
 
     /// Appends one.
@@ -48,19 +49,49 @@ impl<T: Linked> Global<T> {
 
     /// Appends a chain.
     pub(crate) fn push_all(&self, items: &mut List<T>) {
-        let mut list = self.list.lock();
-        list.append(items);
-        // Release: pairs with Acquire in `len`.
-        self.len.store(list.len(), Ordering::Release);
+        self.figures.append(&mut self.list.lock(), items);
     }
 
     /// Takes up to `n` from the front.
     pub(crate) fn take(&self, n: usize) -> List<T> {
-        let mut taken = List::new();
         if n == 0 || self.len() == 0 {
-            return taken;
+            return List::new();
         }
-        let mut list = self.list.lock();
+        self.figures.take(&mut self.list.lock(), n)
+    }
+}
+
+/// What is known of the list without its lock, and the list's operations, which keep it true.
+#[derive(Debug)]
+struct Figures {
+    len: AtomicUsize,
+    /// How many have been taken out so far, for those who queue elsewhere and take turns with these.
+    taken: AtomicU64,
+}
+
+impl Figures {
+    fn new() -> Figures {
+        Figures { len: AtomicUsize::new(0), taken: AtomicU64::new(0) }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        // Acquire: pairs with Release in `append`; whoever sees the length finds the members.
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// Appends `items` to the locked `list`.
+    fn append<T: Linked>(&self, list: &mut List<T>, items: &mut List<T>) {
+        let before = list.len();
+        list.append(items);
+        let len = if mutant!("global_len_of_before") { before } else { list.len() };
+        // Release: pairs with Acquire in `len` (Q1).
+        self.len.store(len, Ordering::Release);
+    }
+
+    /// Takes up to `n` from the front of the locked `list`.
+    fn take<T: Linked>(&self, list: &mut List<T>, n: usize) -> List<T> {
+        let mut taken = List::new();
         while taken.len() < n {
             let Some(item) = list.pop() else { break };
             taken.push(item);
@@ -73,3 +104,7 @@ impl<T: Linked> Global<T> {
         taken
     }
 }
+
+#[cfg(test)]
+#[path = "global_tests.rs"]
+mod tests;

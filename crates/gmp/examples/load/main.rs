@@ -34,6 +34,9 @@ const PER_ADDRESS: usize = 20_000;
 /// How long everything is idle while it is measured.
 const IDLE: Duration = Duration::from_secs(2);
 
+/// After so long a rest the runtime has given back what nobody needs.
+const REST: Duration = Duration::from_secs(2);
+
 #[gmp::main(unsafe)] // No thread-local is kept over a park.
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connections: usize = std::env::args().nth(1).map_or(Ok(10_000), |text| text.parse())?;
@@ -99,6 +102,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         before.descriptors
     );
     println!("{} KiB resident, {} before", after.resident >> 10, before.resident >> 10);
+    gmp::time::sleep(REST);
+    println!("{} KiB resident after {REST:?} of rest", figures::Process::now().resident >> 10);
     assert_eq!(gmp::runtime::num_goroutine(), 1, "goroutines are left");
     assert!(after.descriptors <= before.descriptors, "descriptors are left");
     println!("nothing is left");

@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::time::Duration;
 
-use gmp_sched::{WaitReason, Waiter, park};
+use gmp_sched::WaitReason;
 
 use super::core::Side;
 use super::err::{RecvError, SendError};
@@ -13,6 +13,7 @@ use super::gather::Lane;
 use super::receiver::Receiver;
 use super::select::{Status, select};
 use super::sender::Sender;
+use super::sync::{Waiter, park};
 use super::timer;
 
 pub use std::mem::ManuallyDrop as Kept;

@@ -21,10 +21,12 @@ use std::ptr::NonNull;
 use std::task::Waker;
 use std::time::Instant;
 
-use gmp_sched::{Claim, Critical, Lock, LockGuard, WaitReason, Waiter, park, park_until};
+use gmp_sched::{Claim, WaitReason};
 
 use super::node::{Node, Outcome, Queue};
-use super::sync::{AtomicUsize, Ordering, fence};
+use super::sync::{
+    AtomicUsize, Critical, Lock, LockGuard, Ordering, Waiter, fence, park, park_until,
+};
 use super::transfer::{Got, Sent};
 
 /// Set once, by close.

@@ -18,11 +18,11 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gmp_sched::{WaitReason, Waiter, proc_hint};
+use gmp_sched::{WaitReason, proc_hint};
 
 use super::core::{Core, Ops, Side};
 use super::node::Outcome;
-use super::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use super::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, Waiter};
 use super::transfer::{Got, Sent, Settled};
 
 /// So often the one gate has to be found occupied before there are more. Small against what a crowd does in a
@@ -209,7 +209,8 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let more = *self.more.get_mut();
+        // Relaxed: nobody else has it any more.
+        let more = self.more.load(Ordering::Relaxed);
         if !more.is_null() {
             // SAFETY: from `Box::into_raw` in `open_more`, stored once; nobody uses it any more.
             drop(unsafe { Box::from_raw(more) });

@@ -10,14 +10,14 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
-use gmp_sched::{WaitReason, Waiter};
+use gmp_sched::WaitReason;
 
 use super::core::{Core, MAX_CAP, Ops, Side, State, UNBOUNDED};
 use super::list::{Block, Chain, List};
 use super::node::{Node, Outcome};
 use super::ring::Ring;
 use super::store::Store;
-use super::sync::{AtomicBool, AtomicUsize};
+use super::sync::{AtomicBool, AtomicUsize, Waiter};
 use super::transfer::{Got, Sent, Settled};
 
 /// A channel, shared by its handles (`counter`).

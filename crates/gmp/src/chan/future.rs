@@ -6,7 +6,6 @@
 //! it gives the value back to the channel, where the next receiver finds it: at capacity 0 too, where the
 //! sender has long gone on.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomPinned;
@@ -23,6 +22,7 @@ use super::err::RecvError;
 use super::flow::Chan;
 use super::node::{Node, Outcome, TaskNode};
 use super::receiver::{Receiver, Source};
+use super::sync::Cell;
 use super::timer::TimerCore;
 use super::transfer::{Got, Settled};
 

@@ -19,11 +19,12 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
-use gmp_sched::{Claim, Critical, WaitReason, Waiter, critical, park, park_until};
+use gmp_sched::{Claim, WaitReason};
 
 use super::core::Core;
 use super::node::{Node, Outcome};
 use super::select::{Case, Limit, Status, draw};
+use super::sync::{CHECKED, Critical, Lent, Waiter, critical, mutant, park, park_until};
 use super::timer::earlier;
 use crate::time::now;
 
@@ -33,7 +34,7 @@ pub(crate) struct Lane<'a> {
     /// Written when the wait begins; not before, since most selects need not wait.
     node: MaybeUninit<Node>,
     /// Not about this case: in lane `i`, the i-th channel to lock.
-    channel: MaybeUninit<&'a Core>,
+    channel: MaybeUninit<(&'a Core, Lent)>,
 }
 
 impl Lane<'_> {
@@ -55,7 +56,9 @@ impl<'a> Lane<'a> {
         // SAFETY: as above.
         let channel = unsafe { &raw const (*lane).channel };
         // SAFETY: written by `new` (contract), and by nobody since.
-        unsafe { channel.cast::<&'a Core>().read() }
+        let (core, lent) = unsafe { &*channel.cast::<(&'a Core, Lent)>() };
+        lent.used();
+        core
     }
 }
 
@@ -87,7 +90,7 @@ impl<'s, 'a> Gather<'s, 'a> {
             all.dedup_by(|a, b| ptr::eq(*a, *b));
             channels = all.len();
             for (lane, core) in lanes.iter_mut().zip(all) {
-                lane.channel.write(core);
+                lane.channel.write((core, Lent::new()));
             }
         }
         Gather { cases, lanes, channels }
@@ -188,8 +191,12 @@ impl<'s, 'a> Gather<'s, 'a> {
         let mut deadline = deadline;
         for (index, (case, lane)) in self.cases.iter().zip(&mut *self.lanes).enumerate() {
             let Some(core) = case.core else { continue };
-            let node: *const Node =
-                lane.node.write(Node::claimed(waiter, case.slot, &claim, index + 1));
+            let node = if mutant!("gather_no_contest") {
+                Node::parked(waiter, case.slot)
+            } else {
+                Node::claimed(waiter, case.slot, &claim, index + 1)
+            };
+            let node: *const Node = lane.node.write(node);
             // SAFETY: locked; used for this case only.
             let st = unsafe { core.state() };
             if let Some(when) = core.ops.when {
@@ -204,7 +211,7 @@ impl<'s, 'a> Gather<'s, 'a> {
         let inside = |case: &Case<'_>| {
             case.core.is_none_or(|core| core.reason(WaitReason::Select) != WaitReason::Select)
         };
-        let durable = gmp_sched::current_bubble() != 0 && self.cases.iter().all(inside);
+        let durable = self.cases.iter().all(inside) && gmp_sched::current_bubble() != 0;
         let reason = if durable { WaitReason::Select.durable() } else { WaitReason::Select };
         let (lanes, channels) = (self.lanes.as_ptr(), self.channels);
         let commit = move || {
@@ -226,6 +233,7 @@ impl<'s, 'a> Gather<'s, 'a> {
         let winner = claim.winner();
         let won = (winner != Claim::TIMED_OUT).then(|| winner - 1);
         self.withdraw(won);
+        self.take_back();
         let index = won?;
         // SAFETY: written above, for every case that can win.
         let node = unsafe { self.lanes[index].node.assume_init_ref() };
@@ -246,6 +254,9 @@ impl<'s, 'a> Gather<'s, 'a> {
             let Some(core) = case.core.filter(|_| Some(index) != won) else { continue };
             // SAFETY: written by `wait`, which calls this.
             let node = unsafe { lane.node.assume_init_ref() };
+            if mutant!("gather_no_meeting") && !node.is_linked() {
+                continue;
+            }
             core.lock_in(&section);
             // SAFETY: locked just now.
             let st = unsafe { core.state() };
@@ -256,6 +267,23 @@ impl<'s, 'a> Gather<'s, 'a> {
             }
             // SAFETY: taken above, in this section.
             unsafe { core.unlock_in() };
+        }
+    }
+
+    /// For models: after S2 everything on this stack is the owner's alone again.
+    fn take_back(&self) {
+        if !CHECKED {
+            return;
+        }
+        for (case, lane) in self.cases.iter().zip(&*self.lanes) {
+            if case.core.is_some() {
+                // SAFETY: written by `wait`, which calls this.
+                unsafe { lane.node.assume_init_ref() }.take_back();
+            }
+        }
+        for lane in &self.lanes[..self.channels] {
+            // SAFETY: written by `new`.
+            unsafe { lane.channel.assume_init_ref() }.1.gone();
         }
     }
 }
@@ -272,15 +300,19 @@ fn insert<'a>(lanes: &mut [Lane<'a>], len: usize, core: &'a Core) -> usize {
         if ptr::eq(before, core) {
             return len;
         }
-        if ptr::from_ref(before) < ptr::from_ref(core) {
+        if ptr::from_ref(before) < ptr::from_ref(core) || mutant!("gather_lock_unordered") {
             break;
         }
         at -= 1;
     }
     for to in (at + 1..=len).rev() {
         let moved = channel(lanes, to - 1);
-        lanes[to].channel.write(moved);
+        lanes[to].channel.write((moved, Lent::new()));
     }
-    lanes[at].channel.write(core);
+    lanes[at].channel.write((core, Lent::new()));
     len + 1
 }
+
+#[cfg(test)]
+#[path = "gather_tests.rs"]
+mod tests;

@@ -81,18 +81,45 @@ pub use sender::Sender;
 /// A channel that holds up to `cap` values; with 0, each send waits for its receive.
 ///
 /// The places are allocated now. Panics when their size overflows, or `cap` exceeds `usize::MAX / 16`.
+///
+/// ```
+/// use gmp::chan::{self, TrySendError};
+///
+/// let (tx, rx) = chan::bounded(1);
+/// assert_eq!(tx.send("one"), Ok(()));
+/// assert_eq!(tx.try_send("two"), Err(TrySendError::Full("two")));
+/// assert_eq!(rx.recv(), Ok("one"));
+/// ```
 pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
     assert!(cap != UNBOUNDED, "gmp::chan::bounded: the capacity is out of range");
     channel(Chan::new(cap))
 }
 
 /// A channel that holds as many values as memory does. Sending never waits.
+///
+/// ```
+/// let (tx, rx) = gmp::chan::unbounded();
+/// (0..1_000).for_each(|i| tx.send(i).unwrap()); // never waits
+/// assert_eq!(rx.len(), 1_000);
+/// ```
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     channel(Chan::new(UNBOUNDED))
 }
 
 /// A receiver to which nothing ever comes, as from Go's nil channel: in a `select!` it stands for an
 /// operation that is switched off.
+///
+/// ```
+/// // An arm that is switched off for now.
+/// let (tx, jobs) = gmp::chan::bounded(1);
+/// tx.send(7).unwrap();
+/// let (paused, never) = (true, gmp::chan::never());
+/// let job = gmp::select! {
+///     recv(if paused { &never } else { &jobs }) -> job => job.ok(),
+///     default => None,
+/// };
+/// assert_eq!(job, None);
+/// ```
 pub fn never<T>() -> Receiver<T> {
     Receiver::none()
 }

@@ -24,11 +24,12 @@
 //! - **N5** a node of a task (`Kind::Task`) is only ever touched under the lock, since its owner, a future,
 //!   may be dropped at any time.
 
-use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 
-use gmp_sched::{Claim, Waiter};
+use gmp_sched::Claim;
+
+use super::sync::{Cell, Waiter};
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl Node {
     }
 
     /// The node of a task, which waits for nothing yet.
-    pub(crate) const fn task() -> Node {
+    pub(crate) fn task() -> Node {
         Node {
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
@@ -112,6 +113,12 @@ impl Node {
             token: 0,
             slot: Cell::new(ptr::null_mut()),
         }
+    }
+
+    /// Says to a model that nobody but the owner uses it from now on.
+    pub(crate) fn take_back(&self) {
+        self.linked.set(false);
+        self.outcome.set(self.outcome.get());
     }
 
     /// Whether it is in its queue. Meaningful under the lock.

@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gmp_sched::{WaitReason, Waiter, park};
+use gmp_sched::WaitReason;
 
 use super::core::{Core, Outlook, UNBOUNDED};
 use super::counter::{acquire, release};
@@ -15,12 +15,27 @@ use super::end::End;
 use super::err::{RecvError, RecvTimeoutError, TryRecvError};
 use super::flow::Chan;
 use super::stream::Polled;
+use super::sync::{Waiter, park};
 use super::timer::{self, TimerCore};
 use super::transfer::Settled;
 
 /// The receiving side of a channel, of a timer, or of nothing ([`never`](super::never)). Clones receive from
 /// the same channel, each value once; when the last one is dropped the channel is closed and what is in it is
 /// dropped.
+///
+/// ```
+/// use gmp::chan::{RecvTimeoutError, bounded};
+/// use std::time::Duration;
+///
+/// let (tx, rx) = bounded(4);
+/// tx.send("first").unwrap();
+/// assert_eq!(rx.recv(), Ok("first"));
+/// assert_eq!(rx.recv_timeout(Duration::from_millis(1)), Err(RecvTimeoutError::Timeout));
+/// tx.send("last").unwrap();
+/// tx.close();
+/// assert_eq!(rx.recv(), Ok("last")); // what was sent is still received
+/// assert!(rx.recv().is_err());
+/// ```
 pub struct Receiver<T> {
     flavor: Flavor<T>,
 }

@@ -12,11 +12,10 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 use std::time::Instant;
 
-use gmp_sched::fastrand;
-
 use super::core::{Core, Side, State, UNBOUNDED};
 use super::gather::{Gather, Lane};
 use super::node::Node;
+use super::sync::fastrand;
 use super::transfer::{Got, Sent, Settled};
 
 /// One operation of a select.

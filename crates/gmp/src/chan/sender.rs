@@ -15,6 +15,15 @@ use super::transfer::Settled;
 
 /// The sending side of a channel. Clones send into the same channel; when the last one is dropped the
 /// channel is closed.
+///
+/// ```
+/// let (tx, rx) = gmp::chan::bounded(2);
+/// let another = tx.clone();
+/// tx.send(1).unwrap();
+/// another.send(2).unwrap();
+/// drop((tx, another)); // the last one closes the channel
+/// assert_eq!(rx.iter().collect::<Vec<_>>(), [1, 2]);
+/// ```
 pub struct Sender<T> {
     chan: NonNull<Chan<T>>,
 }

@@ -13,11 +13,12 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gmp_sched::{WaitReason, Waiter};
+use gmp_sched::WaitReason;
 
 use super::core::{Core, Ops, Side};
 use super::node::Outcome;
 use super::receiver::Receiver;
+use super::sync::Waiter;
 use super::transfer::{Got, Sent, Settled};
 use crate::time::now;
 

@@ -4,10 +4,11 @@
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 
-use gmp_sched::{WaitReason, Waiter, park};
+use gmp_sched::WaitReason;
 
 use super::core::Core;
 use super::node::{Node, Outcome};
+use super::sync::{Waiter, park};
 
 /// What a receive found under the lock.
 #[must_use]

@@ -10,6 +10,14 @@ use super::scope::{Child, Outcome, Place, Scope};
 use crate::sync::Mutex;
 
 /// Cancels a context and all below it; dropping it does, too.
+///
+/// ```
+/// use gmp::context::Context;
+///
+/// let (context, cancel) = Context::background().with_cancel();
+/// cancel.cancel_with("the user left");
+/// assert_eq!(context.cause().unwrap().to_string(), "the user left");
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it cancels the context"]
 pub struct Cancel {

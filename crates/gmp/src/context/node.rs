@@ -15,6 +15,21 @@ use crate::chan::{Receiver, never};
 use crate::sync::OnceLock;
 
 /// Says whether work is still wanted, until when, and carries values for it. Clones are the same context.
+///
+/// ```
+/// use gmp::context::Context;
+/// use std::time::Duration;
+///
+/// #[derive(Debug, PartialEq)]
+/// struct User(&'static str);
+///
+/// # unsafe { gmp::run(|| {
+/// let request = Context::background().with_value(User("gopher"));
+/// let (step, _cancel) = request.with_timeout(Duration::from_secs(1));
+/// assert_eq!(step.value::<User>(), Some(&User("gopher")));
+/// assert!(step.deadline().is_some() && step.err().is_none());
+/// # }) };
+/// ```
 #[derive(Clone)]
 pub struct Context {
     scope: Option<Arc<Scope>>,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+/// Promise Z3.
 #[test]
 fn children_leave_when_they_are_cancelled_dropped_or_stopped() {
     let (top, cancel) = background().with_cancel();
@@ -27,6 +28,7 @@ fn children_leave_when_they_are_cancelled_dropped_or_stopped() {
     assert_eq!(top.children(), 0);
 }
 
+/// Promise Z3.
 #[test]
 fn a_scope_is_freed_with_its_last_handle() {
     struct Count(Arc<AtomicUsize>);

@@ -4,13 +4,15 @@
 //! what is written to costs memory:
 //!
 //! ```text
-//!   words:  n │ id │ parent │ since │ state │ location │ bubble, length of name │ 8 × name │ frames … n
+//!   goroutine:       n │ id │ parent │ since │ state │ location │ flags │ 8 × name │ frames … n
+//!   its thread:  n + T │ id │ flags │ frames … n              (behind all goroutines; for those that have one)
 //! ```
 
+use std::cell::RefCell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
-use gmp_sched::{GoId, Seen};
+use gmp_sched::{GoId, OnThread, Seen};
 
 use super::unwind::Walker;
 
@@ -18,6 +20,13 @@ use super::unwind::Walker;
 const FRAMES: usize = 100;
 /// Words of a row before its frames.
 const HEAD: usize = 15;
+/// Words of a thread's entry before its frames.
+const THREAD_HEAD: usize = 3;
+/// T: it is a thread's entry.
+const THREAD: usize = 1 << 32;
+/// Flags of a goroutine: length of its name, whether it is locked to its thread, its bubble.
+const LOCKED: usize = 1 << 8;
+const BUBBLE: u32 = 16;
 /// Bytes of a name.
 const NAME: usize = 64;
 
@@ -32,27 +41,49 @@ pub(crate) struct Row {
     pub(crate) state: &'static str,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) bubble: u16,
-    /// Innermost first; empty when it was not parked.
+    /// Locked to its OS thread.
+    pub(crate) locked: bool,
+    /// Its thread sleeps in a system call that was not declared.
+    pub(crate) asleep: bool,
+    /// Innermost first; empty when it has not begun, or its stack could not be had.
     pub(crate) frames: Vec<usize>,
 }
 
-/// Every goroutine there is, by number. On a plain thread, or in a blocking section.
-pub(crate) fn collect() -> Vec<Row> {
+/// Every goroutine there is, by number. On a plain thread, or in a blocking section. `interrupt` says that system calls in
+/// which goroutines sleep may be ended by a signal.
+pub(crate) fn collect(interrupt: bool) -> Vec<Row> {
     let expected = gmp_sched::try_num_goroutine().unwrap_or(0) + 1024;
-    let mut buffer = Buffer::new(expected * (HEAD + FRAMES));
-    let mut walker = Walker::new();
-    gmp_sched::inspect(&mut |seen| {
-        let mut frames = [0; FRAMES];
-        let depth = match seen.stack {
-            // SAFETY: the goroutine is parked for as long as this call lasts, and `top` is the end of its stack.
-            Some((frame, top)) => unsafe { walker.walk(frame, top, &mut frames) },
-            None => 0,
-        };
-        buffer.row(seen, &frames[..depth]);
-    });
-    let mut rows = buffer.decode();
-    rows.sort_by_key(|row| row.id);
-    rows
+    let buffer = RefCell::new(Buffer::new(expected * (HEAD + FRAMES)));
+    let walker = RefCell::new(Walker::new());
+    gmp_sched::inspect(
+        interrupt,
+        &mut |seen| {
+            let mut frames = [0; FRAMES];
+            let depth = match seen.parked {
+                // SAFETY: the goroutine is parked for as long as this call lasts.
+                Some(frame) => unsafe { walker.borrow_mut().walk_parked(frame, &mut frames) },
+                None => 0,
+            };
+            buffer.borrow_mut().row(seen, &frames[..depth]);
+        },
+        &mut |thread| {
+            let mut frames = [0; FRAMES];
+            let depth = match thread.at {
+                Some(at) => walker.borrow_mut().walk_copy(at, thread.stack, &mut frames),
+                None => 0,
+            };
+            buffer.borrow_mut().thread(thread, &frames[..depth]);
+        },
+    );
+    buffer.into_inner().decode()
+}
+
+/// The frames of a goroutine that has a thread, by the copy of its stack. Allocates.
+pub(crate) fn frames_of(thread: &OnThread<'_>) -> Vec<usize> {
+    let mut frames = vec![0; FRAMES];
+    let depth = thread.at.map_or(0, |at| Walker::new().walk_copy(at, thread.stack, &mut frames));
+    frames.truncate(depth);
+    frames
 }
 
 /// The mapping, filled from the left.
@@ -106,20 +137,41 @@ impl Buffer {
         row[3] = seen.since as usize;
         row[4] = ptr::from_ref(seen.state.text()).expose_provenance();
         row[5] = ptr::from_ref(seen.spawned_at).expose_provenance();
-        row[6] = usize::from(seen.bubble) << 8 | len;
+        row[6] = (usize::from(seen.bubble) << BUBBLE) | (usize::from(seen.locked) * LOCKED) | len;
         for (word, bytes) in row[7..HEAD].iter_mut().zip(name.chunks_exact(size_of::<usize>())) {
             *word = usize::from_ne_bytes(bytes.try_into().unwrap_or_default());
         }
         row[HEAD..].copy_from_slice(frames);
     }
 
-    /// The rows, when allocating is allowed again.
+    /// Appends what is known of a goroutine by its thread, if there is room. Never allocates.
+    fn thread(&mut self, thread: &OnThread<'_>, frames: &[usize]) {
+        let (at, end) = (self.len, self.len + THREAD_HEAD + frames.len());
+        if end > self.capacity {
+            return;
+        }
+        self.len = end;
+        let entry = &mut self.words()[at..end];
+        entry[0] = frames.len() | THREAD;
+        entry[1] = thread.id.as_u64() as usize;
+        entry[2] = usize::from(thread.asleep);
+        entry[THREAD_HEAD..].copy_from_slice(frames);
+    }
+
+    /// The rows by number, when allocating is allowed again.
     fn decode(mut self) -> Vec<Row> {
-        let mut rows = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
+        let mut threads = Vec::new();
         let mut at = 0;
         while at < self.len {
             let words = &self.words()[at..];
-            let frames = words[0];
+            let frames = words[0] & !THREAD;
+            if words[0] & THREAD != 0 {
+                let stack = &words[THREAD_HEAD..THREAD_HEAD + frames];
+                threads.push((words[1] as u64, words[2] != 0, stack.to_vec()));
+                at += THREAD_HEAD + frames;
+                continue;
+            }
             let name: Vec<u8> = words[7..HEAD].iter().flat_map(|w| w.to_ne_bytes()).collect();
             let len = words[6] & 0xff;
             let state = ptr::with_exposed_provenance::<&'static str>(words[4]);
@@ -133,10 +185,24 @@ impl Buffer {
                 state: unsafe { *state },
                 // SAFETY: from a reference to a static, written by `row`.
                 spawned_at: unsafe { &*spawned_at },
-                bubble: (words[6] >> 8) as u16,
+                bubble: (words[6] >> BUBBLE) as u16,
+                locked: words[6] & LOCKED != 0,
+                asleep: false,
                 frames: words[HEAD..HEAD + frames].to_vec(),
             });
             at += HEAD + frames;
+        }
+        // The last of those with the same number is the newest.
+        rows.reverse();
+        rows.sort_by_key(|row| row.id);
+        rows.dedup_by_key(|row| row.id);
+        for (id, asleep, frames) in threads {
+            if let Ok(at) = rows.binary_search_by_key(&id, |row| row.id) {
+                // One that has parked since the threads were looked at has a better stack already.
+                if rows[at].frames.is_empty() {
+                    (rows[at].asleep, rows[at].frames) = (asleep, frames);
+                }
+            }
         }
         rows
     }

@@ -7,4 +7,5 @@
 
 pub(crate) mod collect;
 pub(crate) mod print;
+pub(crate) mod symbols;
 pub(crate) mod unwind;

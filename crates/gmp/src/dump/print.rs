@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::collect::Row;
+use super::symbols;
 
 /// Goroutines from which on they are grouped.
 const GROUP_FROM: usize = 1000;
@@ -16,6 +17,23 @@ const GROUP_FROM: usize = 1000;
 struct Place {
     function: String,
     file: String,
+}
+
+impl Place {
+    /// Whether it is in one of these crates: in this workspace, or unpacked under their name and version.
+    fn is_of(&self, crates: &[&str]) -> bool {
+        let folder = |name: &&str| {
+            let (_, rest) = self.file.split_once(&format!("/{name}"))?;
+            let rest = rest.trim_start_matches(|c: char| "-.".contains(c) || c.is_ascii_digit());
+            rest.starts_with("/src/").then_some(())
+        };
+        crates.iter().any(|name| folder(name).is_some())
+    }
+
+    /// Whether its file's path contains one of these.
+    fn is_in(&self, paths: &[&str]) -> bool {
+        paths.iter().any(|path| self.file.contains(path))
+    }
 }
 
 /// Names for addresses. Reads debug information, slowly, once per address.
@@ -39,6 +57,10 @@ impl Names {
                 };
                 places.push(Place { function, file });
             });
+            // The last one is the function itself, the others were inlined into it.
+            if let Some((last, name)) = places.last_mut().zip(symbols::function_at(address)) {
+                last.function = name;
+            }
             places
         })
     }
@@ -50,16 +72,22 @@ impl Names {
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|v| v == "full") {
             return all;
         }
-        let starts = |p: &Place, names: &[&str]| {
-            let name = p.function.trim_start_matches('<');
-            names.iter().any(|n| name.starts_with(n))
+        let is_inner = |p: &Place| {
+            p.is_of(&["gmp-context", "gmp-sched", "gmp-preempt", "backtrace"])
+                || p.is_in(&["gmp/src/dump/", "gmp/src/glue.rs"])
+                || p.function.starts_with("core::ptr::drop_in_place<gmp_")
         };
-        let inner = ["gmp_context::", "gmp_sched::", "backtrace::", "gmp::dump::"];
-        let outer =
-            ["gmp_sched::", "gmp_context", "std::panic", "core::ops::function", "__rust_try"];
-        let is_inner = |p: &Place| starts(p, &inner);
         let is_outer = |p: &Place| {
-            starts(p, &outer) || starts(p, &["gmp::local::", "core::panic::unwind_safe"])
+            p.is_of(&["gmp-context", "gmp-sched"])
+                || p.is_in(&[
+                    "gmp/src/local.rs",
+                    "gmp/src/go.rs",
+                    "library/std/src/panic",
+                    "library/core/src/panic",
+                    "library/core/src/ops/function.rs",
+                ])
+                || p.function == "__rust_try"
+                || p.function.starts_with("gmp_context")
         };
         let begin = all.iter().position(|p| !is_inner(p)).unwrap_or(0);
         let rest = &all[begin..];
@@ -103,11 +131,15 @@ fn one(out: &mut String, names: &mut Names, row: &Row) {
 
 /// What stands in the brackets: the state, for how many minutes, and the bubble.
 fn status(row: &Row) -> String {
-    let mut text = row.state.to_owned();
+    // A call of which the runtime was not told.
+    let mut text = if row.asleep { "syscall" } else { row.state }.to_owned();
     let minutes = row.since / 60_000_000_000;
     let waits = !matches!(row.state, "running" | "runnable");
     if waits && minutes >= 1 {
         let _ = write!(text, ", {minutes} minutes");
+    }
+    if row.locked {
+        text.push_str(", locked to thread");
     }
     if row.bubble != 0 {
         let _ = write!(text, ", bubble {}", row.bubble);
@@ -118,8 +150,10 @@ fn status(row: &Row) -> String {
 fn body(out: &mut String, names: &mut Names, row: &Row) {
     if row.frames.is_empty() {
         let why = match row.state {
-            "runnable" => "has not run yet, or was stopped on its thread",
-            "running" | "syscall" => "running on another thread; stack unavailable",
+            "runnable" => "has not run yet",
+            "running" if row.asleep => {
+                "in a system call that a signal would end, so its stack was not looked at"
+            }
             _ => "stack unavailable",
         };
         let _ = writeln!(out, "\t{why}");
@@ -140,10 +174,11 @@ fn body(out: &mut String, names: &mut Names, row: &Row) {
 }
 
 fn grouped(out: &mut String, names: &mut Names, rows: &[Row]) {
-    type Key<'a> = (&'a str, &'a [usize], &'a str, u32);
+    type Key<'a> = ((&'a str, bool, bool), &'a [usize], &'a str, u32);
     let mut groups: HashMap<Key<'_>, Vec<&Row>> = HashMap::new();
     for row in rows {
-        let key = (row.state, &row.frames[..], row.spawned_at.file(), row.spawned_at.line());
+        let state = (row.state, row.asleep, row.locked);
+        let key = (state, &row.frames[..], row.spawned_at.file(), row.spawned_at.line());
         groups.entry(key).or_default().push(row);
     }
     let mut groups: Vec<Vec<&Row>> = groups.into_values().collect();

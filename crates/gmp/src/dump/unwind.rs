@@ -1,4 +1,4 @@
-//! Walking the stack of a goroutine that does not run, by the unwind tables that panics use.
+//! Walking the stack of a goroutine, parked or photographed, by the unwind tables that panics use.
 //!
 //! The saved context gives the innermost frame; the callers follow from `.eh_frame` of whichever object the address
 //! lies in. Frame pointers are not needed. Nothing is written to the stack that is walked, so a dump of a million
@@ -6,13 +6,13 @@
 
 use std::ffi::c_void;
 use std::ops::Range;
-use std::slice;
+use std::{ptr, slice};
 
 use framehop::{
     CacheNative, ExplicitModuleSectionInfo, FrameAddress, Module, MustNotAllocateDuringUnwind,
     UnwindRegsNative, Unwinder, UnwinderNative,
 };
-use gmp_sched::Frame;
+use gmp_sched::{Frame, Registers};
 
 type Tables = &'static [u8];
 
@@ -34,26 +34,54 @@ impl Walker {
         Walker { unwinder, cache: CacheNative::new_in() }
     }
 
-    /// Writes the addresses of `frame` and its callers, innermost first, each inside the instruction that calls;
-    /// returns how many. `top` is the end of the stack. Never allocates.
+    /// Writes the addresses of a parked goroutine's frames, innermost first, each inside the instruction that calls; returns
+    /// how many. Never allocates.
     ///
     /// # Safety
     ///
-    /// The memory from the frame's stack pointer to `top` is readable, and nobody writes it meanwhile.
-    pub(crate) unsafe fn walk(&mut self, frame: Frame, top: usize, to: &mut [usize]) -> usize {
-        let stack = frame.sp as u64..top as u64;
-        let mut read = |at: u64| {
-            if !stack.contains(&at) || at % 8 != 0 || stack.end - at < 8 {
+    /// The goroutine is parked, and stays so during the call.
+    pub(crate) unsafe fn walk_parked(&mut self, frame: Frame, to: &mut [usize]) -> usize {
+        let mut stack = 0..0;
+        let read = |at: u64| {
+            let at = at as usize;
+            if !stack.contains(&at) {
+                // At first, and where a call has changed to a larger stack (`stack::grow`).
+                stack = gmp_sched::stack_around(at).ok_or(())?;
+            }
+            if at % 8 != 0 || stack.end - at < 8 {
                 return Err(());
             }
-            // SAFETY: inside the stack (contract), aligned.
-            Ok(unsafe { (at as *const u64).read() })
+            // SAFETY: inside a stack of the goroutine (contract), aligned.
+            Ok(unsafe { ptr::with_exposed_provenance::<u64>(at).read() })
         };
-        // The first is the instruction pointer or, on aarch64, the link register, which the switch saves on the stack.
-        let mut registers =
-            UnwindRegsNative::new(frame.pc as u64, frame.sp as u64, frame.fp as u64);
-        // A frame is suspended behind the instruction that left it, like one that has called.
-        let mut address = FrameAddress::from_return_address(frame.pc as u64);
+        // A frame is suspended behind the instruction that left it, like one that has called. On aarch64 the switch saves
+        // the link register, which is not needed, on the stack.
+        let address = FrameAddress::from_return_address(frame.pc as u64);
+        let registers = UnwindRegsNative::new(frame.pc as u64, frame.sp as u64, frame.fp as u64);
+        self.walk(address, registers, read, to)
+    }
+
+    /// As `walk_parked`, for a goroutine that was interrupted at any instruction, of whose stack there is a copy.
+    pub(crate) fn walk_copy(&mut self, at: Registers, stack: &[u64], to: &mut [usize]) -> usize {
+        let base = at.sp;
+        let read = |at: u64| match (at as usize).checked_sub(base).map(|offset| offset / 8) {
+            Some(index) if index < stack.len() && (at as usize - base) % 8 == 0 => Ok(stack[index]),
+            _ => gmp_sched::peek(at as usize).ok_or(()),
+        };
+        let first = if at.lr == 0 { at.pc } else { at.lr };
+        let registers = UnwindRegsNative::new(first as u64, at.sp as u64, at.fp as u64);
+        let address = FrameAddress::from_instruction_pointer(at.pc as u64);
+        self.walk(Some(address), registers, read, to)
+    }
+
+    fn walk(
+        &mut self,
+        from: Option<FrameAddress>,
+        mut registers: UnwindRegsNative,
+        mut read: impl FnMut(u64) -> Result<u64, ()>,
+        to: &mut [usize],
+    ) -> usize {
+        let mut address = from;
         let mut n = 0;
         while let (Some(at), Some(slot)) = (address, to.get_mut(n)) {
             *slot = at.address_for_lookup() as usize;

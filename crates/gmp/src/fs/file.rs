@@ -18,6 +18,21 @@ use gmp_sched::blocking;
 use super::open::OpenOptions;
 
 /// An open file. Calls block their thread, declared; other goroutines go on.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use gmp::fs::{self, File};
+/// use std::io::{Read, Write};
+///
+/// let path = std::env::temp_dir().join(format!("gmp-file-{}", std::process::id()));
+/// File::create(&path)?.write_all(b"kept")?;
+/// let mut text = String::new();
+/// File::open(&path)?.read_to_string(&mut text)?;
+/// assert_eq!(text, "kept");
+/// fs::remove_file(&path)?;
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub struct File {
     inner: std::fs::File,
 }

@@ -112,7 +112,7 @@ fn file<T: ?Sized>(value: &T) -> Option<End<'_>> {
 }
 
 /// `value` as a `To`, if it is one or a reference to one.
-fn cast<From: ?Sized, To: 'static>(value: &From) -> Option<&To> {
+pub(crate) fn cast<From: ?Sized, To: 'static>(value: &From) -> Option<&To> {
     let (from, this) = (typeid::of::<From>(), ptr::from_ref(value));
     if from == TypeId::of::<To>() {
         // SAFETY: `From` is `To`: `To` has no lifetimes that the comparison would not see.

@@ -40,7 +40,9 @@ mod copy;
 mod relay;
 
 pub(crate) mod pipe;
+pub(crate) mod sigpipe;
 
+pub(crate) use copy::cast;
 pub use copy::copy;
 pub use output::{Stderr, StderrLock, Stdout, StdoutLock, stderr, stdout};
 pub use pipe::{PipeReader, PipeWriter, pipe};

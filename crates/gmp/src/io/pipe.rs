@@ -133,12 +133,16 @@ macro_rules! writes {
     ($name:ident) => {
         impl io::Write for &$name {
             fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-                self.0.transfer(Write, buf.len(), |mut file| file.write(buf))
+                self.0.transfer(Write, buf.len(), |mut file| {
+                    crate::io::sigpipe::quietly(|| file.write(buf))
+                })
             }
 
             fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                 let wanted = bufs.iter().map(|b| b.len()).sum();
-                self.0.transfer(Write, wanted, |mut file| file.write_vectored(bufs))
+                self.0.transfer(Write, wanted, |mut file| {
+                    crate::io::sigpipe::quietly(|| file.write_vectored(bufs))
+                })
             }
 
             fn flush(&mut self) -> io::Result<()> {
@@ -170,7 +174,7 @@ pub struct PipeReader(Socket<File>);
 end!(PipeReader, Read);
 reads!(PipeReader);
 
-/// The end of a pipe to write to. Writing fails with `BrokenPipe` when all readers are gone.
+/// The end of a pipe to write to. Writing fails with `BrokenPipe` when all readers are gone, whatever SIGPIPE does.
 pub struct PipeWriter(Socket<File>);
 
 end!(PipeWriter, Write);

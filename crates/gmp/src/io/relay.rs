@@ -13,6 +13,7 @@ use gmp_netpoll::Direction;
 use gmp_sched::blocking;
 
 use super::copy::{Channel, End};
+use super::sigpipe::quietly;
 use crate::sys;
 
 /// Bytes per call: what a pipe holds by default. More would need `F_SETPIPE_SZ`, which is limited per user.
@@ -49,7 +50,8 @@ pub(super) fn from_file(from: &File, to: &dyn Channel) -> io::Result<Relayed> {
     let mut done = Relayed::default();
     loop {
         let sent = to.run(Direction::Write, &mut |to| {
-            blocking(|| sys::send_file(from.as_fd(), to, CHUNK)).unwrap_or_else(|| Err(cannot()))
+            blocking(|| quietly(|| sys::send_file(from.as_fd(), to, CHUNK)))
+                .unwrap_or_else(|| Err(cannot()))
         });
         match sort(sent)? {
             // Some files of the kernel's own have no size and are "at the end" at once: a read tells.
@@ -89,9 +91,9 @@ fn empty(outlet: &OwnedFd, to: &End<'_>, mut left: usize) -> io::Result<usize> {
     while left > 0 {
         let given = match to {
             End::Channel(to) => to.run(Direction::Write, &mut |to| {
-                sys::splice(outlet.as_fd(), to, left).unwrap_or_else(|| Err(cannot()))
+                quietly(|| sys::splice(outlet.as_fd(), to, left)).unwrap_or_else(|| Err(cannot()))
             }),
-            End::File(to) => blocking(|| sys::splice(outlet.as_fd(), to.as_fd(), left))
+            End::File(to) => blocking(|| quietly(|| sys::splice(outlet.as_fd(), to.as_fd(), left)))
                 .unwrap_or_else(|| Err(cannot())),
         };
         match sort(given)? {

@@ -169,6 +169,26 @@ pub(super) fn accept<S: AsFd, T>(
 }
 
 /// A TCP socket that waits for connections.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use gmp::net::{TcpListener, TcpStream};
+/// use std::io::{Read, Write};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// gmp::go(move || {
+///     for stream in listener.incoming() {
+///         let mut stream = stream.unwrap();
+///         gmp::go(move || stream.write_all(b"hello")); // a goroutine per connection
+///     }
+/// });
+/// let mut text = String::new();
+/// TcpStream::connect(address)?.read_to_string(&mut text)?;
+/// assert_eq!(text, "hello");
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub struct TcpListener(Socket<net::TcpListener>);
 
 common!(TcpListener, net::TcpListener);

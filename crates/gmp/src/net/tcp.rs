@@ -16,6 +16,21 @@ use crate::context::Context;
 use crate::sys;
 
 /// A TCP connection.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use gmp::net::{TcpListener, TcpStream};
+/// use std::io::{ErrorKind, Read};
+/// use std::time::Duration;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut stream = TcpStream::connect(listener.local_addr()?)?;
+/// stream.set_deadline(Some(gmp::time::now() + Duration::from_millis(2)))?;
+/// let late = stream.read(&mut [0; 16]).unwrap_err(); // nobody writes
+/// assert_eq!(late.kind(), ErrorKind::TimedOut);
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub struct TcpStream(Socket<net::TcpStream>);
 
 common!(TcpStream, net::TcpStream);

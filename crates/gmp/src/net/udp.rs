@@ -13,6 +13,19 @@ use super::resolve::{each_address, lookup_host};
 use super::socket::Socket;
 
 /// A UDP socket. An empty datagram is a datagram: a receive of 0 bytes is not an end.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use gmp::net::UdpSocket;
+///
+/// let (a, b) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// a.send_to(b"ping", b.local_addr()?)?;
+/// let mut datagram = [0; 16];
+/// let (len, from) = b.recv_from(&mut datagram)?;
+/// assert_eq!((&datagram[..len], from), (&b"ping"[..], a.local_addr()?));
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub struct UdpSocket(Socket<net::UdpSocket>);
 
 common!(UdpSocket, net::UdpSocket);

@@ -17,6 +17,22 @@ use crate::context::Context;
 use crate::sys;
 
 /// A connected Unix stream socket.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use std::io::{Read, Write};
+///
+/// let (mut a, mut b) = gmp::net::UnixStream::pair()?;
+/// let reader = gmp::go(move || {
+///     let mut text = String::new();
+///     b.read_to_string(&mut text).map(|_| text)
+/// });
+/// a.write_all(b"down the line")?;
+/// drop(a);
+/// assert_eq!(reader.join().unwrap()?, "down the line");
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub struct UnixStream(Socket<net::UnixStream>);
 
 common!(UnixStream, net::UnixStream);

@@ -18,6 +18,18 @@ use crate::net::socket::Socket;
 use crate::sys;
 
 /// A child process. Dropping it neither kills nor waits: the child goes on, and stays a zombie at its end.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// use std::time::Duration;
+///
+/// let mut child = gmp::process::Command::new("sleep").arg("60").spawn()?;
+/// assert!(child.wait_timeout(Duration::from_millis(1))?.is_none());
+/// child.kill()?;
+/// assert!(!child.wait()?.success());
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 pub struct Child {
     inner: std::process::Child,
     /// Readable when the child has ended; made by the first wait that needs it.

@@ -14,6 +14,14 @@ use gmp_sched::blocking;
 use super::child::Child;
 
 /// A program to be started, with its arguments, environment and streams: std's builder.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// let output = gmp::process::Command::new("echo").arg("gopher").output()?; // parks meanwhile
+/// assert_eq!(output.stdout, b"gopher\n");
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Command {
     inner: std::process::Command,

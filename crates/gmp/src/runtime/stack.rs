@@ -16,6 +16,7 @@
 //! assert_eq!(depth(300_000), 300_000);
 //! ```
 
+#[doc(inline)]
 pub use gmp_sched::{grow, maybe_grow};
 
 /// Bytes of reserve that are left below the caller: of the segment that [`grow`] put it on, else of its goroutine's

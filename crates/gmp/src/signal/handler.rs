@@ -1,4 +1,8 @@
-//! The signal handler: counts, rings, and calls whoever was there before.
+//! The signal handler: calls whoever was there before, then counts and rings.
+//!
+//! In this order, so that who receives the signal finds done what the older handler does; it is promised
+//! (`signal`). The price: an older handler that never returns, since it leaves by `siglongjmp`, keeps the signal from
+//! the receivers. One that ends the process keeps nothing from anybody.
 //!
 //! Installed with `SA_ONSTACK`, so that a goroutine's small stack needs no room for it (which is why none of
 //! the well-kept crates for this is used: they install without), with `SA_RESTART`, and with all other signals
@@ -80,19 +84,12 @@ fn action(signal: Signal, new: Option<&libc::sigaction>) -> io::Result<libc::sig
     Ok(unsafe { old.assume_init() })
 }
 
-/// On the signal stack. Async-signal-safe; keeps errno.
+/// On the signal stack. Async-signal-safe as far as the older handler is; keeps errno.
 extern "C" fn handler(number: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let errno = sys::errno();
     // SAFETY: the calling thread's, always valid.
     let kept = unsafe { *errno };
     if let Some(signal) = Signal::from_raw(number) {
-        // Release: pairs with Acquire in `take_pending`.
-        PENDING[signal.index()].fetch_add(1, Ordering::Release);
-        // Acquire: pairs with Release in `set_bell`.
-        let bell = BELL.load(Ordering::Acquire);
-        // A full pipe has rung already.
-        // SAFETY: one byte of a constant.
-        unsafe { libc::write(bell, c"!".as_ptr().cast(), 1) };
         // Acquire: pairs with Release in `install`.
         let before = BEFORE[signal.index()].load(Ordering::Acquire);
         // SAFETY: null or leaked.
@@ -100,6 +97,13 @@ extern "C" fn handler(number: libc::c_int, info: *mut libc::siginfo_t, context: 
             // SAFETY: the arguments are the kernel's, for this very signal.
             unsafe { call(before, number, info, context) };
         }
+        // Release: pairs with Acquire in `take_pending`; what the older handler did is visible to the receivers.
+        PENDING[signal.index()].fetch_add(1, Ordering::Release);
+        // Acquire: pairs with Release in `set_bell`.
+        let bell = BELL.load(Ordering::Acquire);
+        // A full pipe has rung already.
+        // SAFETY: one byte of a constant.
+        unsafe { libc::write(bell, c"!".as_ptr().cast(), 1) };
     }
     // SAFETY: as above.
     unsafe { *errno = kept };

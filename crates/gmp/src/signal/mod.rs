@@ -24,7 +24,8 @@
 //!   who forgets to look can stop the others.
 //! - When all receivers that asked for a signal are gone, the next one has the effect again that it had before:
 //!   a second Ctrl-C ends a program that has dropped the receiver of the first.
-//! - A handler that was installed before is called too.
+//! - A handler that was installed before is called too, and first: when a receiver gets the signal, that call has
+//!   returned. (A handler that never returns therefore keeps its signal from the receivers.)
 //! - `SIGKILL` and `SIGSTOP` cannot be caught, faults (`SIGSEGV`, `SIGBUS`, `SIGILL`, `SIGFPE`, `SIGTRAP`,
 //!   `SIGSYS`) belong to the thread that made them, and `SIGURG` is what the runtime stops goroutines with:
 //!   these are never delivered.

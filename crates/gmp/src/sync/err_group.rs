@@ -15,6 +15,16 @@ use crate::context::{Cancel, Context};
 /// A group of goroutines that return errors.
 ///
 /// Dropping a group waits for nothing.
+///
+/// ```
+/// # unsafe { gmp::run(|| {
+/// let group = gmp::sync::ErrGroup::new();
+/// for n in [1, 2, 0] {
+///     group.go(move || 10_u32.checked_div(n).map(drop).ok_or("division by zero"));
+/// }
+/// assert_eq!(group.wait(), Err("division by zero"));
+/// # }) };
+/// ```
 pub struct ErrGroup<E> {
     shared: Arc<Shared<E>>,
 }

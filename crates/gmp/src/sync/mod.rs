@@ -36,6 +36,8 @@ mod wait_group;
 mod wait_list;
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;
 
 pub use barrier::{Barrier, BarrierWaitResult};

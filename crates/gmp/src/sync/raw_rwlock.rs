@@ -217,6 +217,11 @@ impl RawRwLock {
         self.gate.lock().readers.len()
     }
 
+    /// How many writers are parked.
+    pub(super) fn parked_writers(&self) -> usize {
+        self.gate.lock().writer.len() + self.writers.parked()
+    }
+
     /// Whether a writer holds the lock or has announced itself.
     pub(super) fn has_writer(&self) -> bool {
         // Relaxed: polled.

@@ -45,6 +45,7 @@ fn order_of(
     Arc::into_inner(order).unwrap().into_inner()
 }
 
+/// Promise Y2.
 #[test]
 fn mutex_waiters_come_in_order() {
     goroutine(|| {
@@ -56,6 +57,7 @@ fn mutex_waiters_come_in_order() {
     });
 }
 
+/// Promise Y2.
 #[test]
 fn a_late_waiter_is_handed_the_mutex() {
     goroutine(|| {
@@ -95,6 +97,7 @@ fn mutex_is_small() {
     assert!(size_of::<RwLock<()>>() <= 96, "{}", size_of::<RwLock<()>>());
 }
 
+/// Promise Y5.
 #[test]
 fn a_waiting_writer_stops_new_readers() {
     goroutine(|| {
@@ -118,6 +121,7 @@ fn a_waiting_writer_stops_new_readers() {
     });
 }
 
+/// Promise Y6.
 #[test]
 fn a_leaving_writer_lets_waiting_readers_in_before_the_next_writer() {
     goroutine(|| {
@@ -142,6 +146,7 @@ fn a_leaving_writer_lets_waiting_readers_in_before_the_next_writer() {
     });
 }
 
+/// Promise Y13.
 #[test]
 fn condvar_notifies_the_oldest_first() {
     goroutine(|| {
@@ -170,6 +175,7 @@ fn condvar_notifies_the_oldest_first() {
     });
 }
 
+/// Promise Y13.
 #[test]
 fn a_notification_is_not_spent_on_one_who_has_timed_out() {
     goroutine(|| {
@@ -192,6 +198,7 @@ fn a_notification_is_not_spent_on_one_who_has_timed_out() {
     });
 }
 
+/// Promise Y20.
 #[test]
 fn semaphore_is_first_come_first_served() {
     goroutine(|| {
@@ -221,6 +228,7 @@ fn semaphore_is_first_come_first_served() {
     });
 }
 
+/// Promise Y11.
 #[test]
 fn wait_group_waiters_go_on_at_their_own_zero() {
     goroutine(|| {

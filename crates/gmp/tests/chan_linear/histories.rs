@@ -11,6 +11,7 @@ fn the_checker_can_fail() {
     assert!(explained(&State::default(), &[sent, Event { op: Op::Neither, call: 0, end: 2 }]));
 }
 
+/// Promises C13, X3, X9.
 #[test]
 fn histories_are_explained() {
     let rounds = if cfg!(debug_assertions) { 3_000 } else { 30_000 };

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             Absent("chan_1to1", "its channels have no bound"),
             Absent("chan_100to100", "its channels have no bound"),
             Absent("select_4", "its select spawns a coroutine per arm and per choice"),
+            Absent("done_10k", "it has no contexts"),
             Run("mutex_8", |job| timed(job, wait::mutex_8)),
             Run("ring_503", |job| timed(job, wait::ring_503)),
             Run("skynet", |job| timed(job, spawn::skynet)),

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Run("chan_1to1", |job| timed(job, channels::one_to_one)),
             Run("chan_100to100", |job| timed(job, channels::crowd)),
             Run("select_4", |job| timed(job, channels::select_4)),
+            Absent("done_10k", "tokio itself has no context; its tokens are another crate"),
             Run("mutex_8", |job| timed(job, channels::mutex_8)),
             Run("ring_503", |job| timed(job, channels::ring_503)),
             Run("skynet", |job| timed(job, spawn::skynet)),

@@ -1,0 +1,141 @@
+//! Hogs: goroutines that compute for long without a call into the runtime.
+//!
+//! Somebody who looks now and then finds them without the help of the fast path. It leaves a mark on an M's hold of its P,
+//! which the next call into the runtime wipes off, and counts (`hold.rs`, E5). A count that stands still says that there was
+//! none; the thread's CPU clock says how much it has computed. Being stopped takes the mark off without counting; who is
+//! let go on is marked again.
+
+use std::collections::HashMap;
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::g::{Described, G, GoId};
+use crate::m::M;
+use crate::on_thread::{self, OnThread};
+use crate::scheduler::Scheduler;
+use crate::sync::plain::{AtomicBool, Ordering};
+use crate::wait::WaitReason;
+
+/// Whether anybody looks for them.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// A stopped goroutine is about to go on, on `m`, which has a P again.
+pub(crate) fn goes_on(m: &M) {
+    // Relaxed: looks come again and again.
+    if WATCHED.load(Ordering::Relaxed) {
+        m.hold.mark();
+    }
+}
+
+/// A goroutine that has computed for longer than it should.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Hog<'a> {
+    /// Its number.
+    pub id: GoId,
+    /// Its name, up to 64 bytes; empty if it has none.
+    pub name: &'a [u8],
+    /// CPU time since its last call into the runtime, at least.
+    pub computed: Duration,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// Who spawned it; 0 for a plain thread.
+    pub parent: GoId,
+    /// The bubble it belongs to; 0 for none.
+    pub bubble: u16,
+    /// Where it is, and its stack.
+    pub thread: &'a OnThread<'a>,
+}
+
+/// Who looks for hogs.
+#[derive(Debug)]
+pub struct HogWatch {
+    limit: u64,
+    /// What was seen of the goroutine on each M, by the M's number.
+    seen: HashMap<usize, Seen>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    g: GoId,
+    /// When it began to run.
+    since: u64,
+    /// Its thread's CPU clock when it had called the runtime last, at the earliest.
+    first: u64,
+    wiped: u32,
+    told: bool,
+}
+
+impl HogWatch {
+    /// For goroutines that compute for longer than `limit`. Times are good to 10 ms.
+    pub fn new(limit: Duration) -> HogWatch {
+        WATCHED.store(true, Ordering::Relaxed); // Relaxed: see `goes_on`.
+        HogWatch {
+            limit: u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX),
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Looks at every thread of the running runtime, and passes on each hog once. To be called several times in `limit`, on
+    /// a plain thread. Allocates; blocks the thread while a hog's thread copies its stack.
+    pub fn look(&mut self, found: &mut dyn FnMut(&Hog<'_>)) {
+        let Some(sched) = Scheduler::try_current() else { return self.seen.clear() };
+        let mut hogs = Vec::new();
+        on_thread::for_each(sched, &mut |m| {
+            hogs.extend(self.look_at(sched, m).map(|hog| (m, hog)));
+        });
+        for (m, (described, computed)) in hogs {
+            tell(sched, m, &described, computed, found);
+        }
+    }
+
+    fn look_at(&mut self, sched: &Scheduler, m: &'static M) -> Option<(Described, u64)> {
+        let computing =
+            |seen: &Described| matches!(seen.state, WaitReason::None | WaitReason::Preempted);
+        // SAFETY: slots are never freed.
+        let described = m.seen_g().and_then(|g| unsafe { G::describe(g) }).filter(computing);
+        let Some((now, cpu)) = described.zip(sched.cpu_time(m)) else {
+            self.seen.remove(&m.id);
+            return None;
+        };
+        let wiped = m.hold.wiped();
+        let fresh = Seen { g: now.id, since: now.since, first: cpu, wiped, told: false };
+        let seen = self.seen.entry(m.id).or_insert(fresh);
+        if (seen.g, seen.since, seen.wiped) != (now.id, now.since, wiped) {
+            *seen = fresh;
+        }
+        let computed = cpu.saturating_sub(seen.first);
+        let hog = computed >= self.limit && !seen.told;
+        seen.told |= hog;
+        m.hold.mark();
+        hog.then_some((now, computed))
+    }
+}
+
+fn tell(
+    sched: &'static Scheduler,
+    m: &'static M,
+    described: &Described,
+    computed: u64,
+    found: &mut dyn FnMut(&Hog<'_>),
+) {
+    let mut name = [0; 64];
+    let len = m.seen_g().map_or(0, |g| {
+        // SAFETY: slots are never freed.
+        unsafe { G::copy_name(g, described.id, &mut name) }
+    });
+    on_thread::visit_one(sched, m, &mut |thread| {
+        // It may have gone on meanwhile.
+        if thread.id == described.id {
+            found(&Hog {
+                id: described.id,
+                name: &name[..len],
+                computed: Duration::from_nanos(computed),
+                spawned_at: described.spawned_at,
+                parent: described.parent,
+                bubble: described.bubble,
+                thread,
+            });
+        }
+    });
+}

@@ -1,0 +1,88 @@
+//! Memory after a peak: free stacks lose the depth they grew to while the runtime works, and all their pages when it has
+//! been idle for a while.
+
+mod common;
+
+use std::fs;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::{go, on};
+use gmp_sched::{JoinHandle, blocking, yield_now};
+
+/// Longer than any machine takes; the runtime takes a second or so.
+const PATIENCE: Duration = Duration::from_secs(60);
+const DEEP: usize = 160 << 10;
+/// Both look at the memory of the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Bytes of this process that are resident.
+fn resident() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").expect("procfs");
+    let pages = statm.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("a number") << 12
+}
+
+/// Goroutines that have all used `bytes` of their stacks at the same time, until they are told to end.
+fn crowd(n: usize, bytes: usize) {
+    let (arrived, leave) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let all: Vec<JoinHandle<()>> = (0..n)
+        .map(|_| {
+            let (arrived, leave) = (Arc::clone(&arrived), Arc::clone(&leave));
+            go(move || {
+                if bytes == DEEP {
+                    black_box([1_u8; DEEP]);
+                }
+                arrived.fetch_add(1, Ordering::Relaxed);
+                while leave.load(Ordering::Relaxed) == 0 {
+                    yield_now();
+                }
+            })
+        })
+        .collect();
+    while arrived.load(Ordering::Relaxed) < n {
+        yield_now();
+    }
+    leave.store(1, Ordering::Relaxed);
+    all.into_iter().for_each(|g| g.join().expect("no panic"));
+}
+
+#[test]
+fn depth_goes_back_while_others_work() {
+    const N: usize = 400;
+    let _alone = ALONE.lock();
+    on(2, || {
+        let before = resident();
+        crowd(N, DEEP);
+        // Each P keeps some stacks at hand as they are.
+        let kept = 2 * 32 * DEEP;
+        let most = before + kept + N * DEEP / 4;
+        let start = Instant::now();
+        while resident() > most {
+            assert!(start.elapsed() < PATIENCE, "{} of {before} and {most}", resident());
+            yield_now();
+        }
+    });
+}
+
+#[test]
+fn all_of_it_goes_back_when_all_is_quiet() {
+    const N: usize = 20_000;
+    let _alone = ALONE.lock();
+    on(2, || {
+        let before = resident();
+        crowd(N, 0);
+        let most = before + N * 4096 / 2;
+        // A runtime in which every P idles, as its one goroutine is in a section.
+        blocking(|| {
+            let start = Instant::now();
+            while resident() > most {
+                assert!(start.elapsed() < PATIENCE, "{} of {before} and {most}", resident());
+                // Sleep: an idle process is the subject.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+    });
+}

@@ -1,0 +1,137 @@
+//! The flight recorder: the last seconds of a run, for when something has gone wrong.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use gmp_sched::TraceEvent;
+
+use super::recorder;
+use super::spans::Spans;
+
+/// What `GMP_FLIGHT` keeps.
+const KEPT: Duration = Duration::from_secs(10);
+/// Events that a window holds at most, 40 bytes each: ten seconds of a hundred thousand a second.
+const MOST: usize = 1 << 20;
+
+/// Keeps what happened in the last seconds, until it is dropped; [`write_to`](FlightRecorder::write_to) makes a trace of
+/// it. Costs what a trace costs, and 40 bytes an event, up to a million of them. Beside it a trace may be recorded.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # unsafe { gmp::run(|| {
+/// let recorder = gmp::trace::FlightRecorder::start(Duration::from_secs(5))?;
+/// gmp::go(|| ()).join().unwrap();
+/// let mut file = Vec::new();
+/// recorder.write_to(&mut file)?;
+/// # assert!(String::from_utf8(file).unwrap().contains("traceEvents"));
+/// # std::io::Result::Ok(())
+/// # }) }.unwrap();
+/// ```
+#[derive(Debug)]
+#[must_use = "it stops when it is dropped"]
+pub struct FlightRecorder(());
+
+impl FlightRecorder {
+    /// Starts it. `keep` is how long an event is kept. Neither parks nor blocks.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` when there is one; what the system says when it has no thread.
+    pub fn start(keep: Duration) -> io::Result<FlightRecorder> {
+        recorder::start_window(Window::new(keep))?;
+        Ok(FlightRecorder(()))
+    }
+
+    /// Writes what it has kept as a trace; it goes on. Blocks the thread, not its processor.
+    ///
+    /// # Errors
+    ///
+    /// What `out` says.
+    pub fn write_to(&self, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+        gmp_sched::blocking(|| write(out))
+    }
+}
+
+impl Drop for FlightRecorder {
+    fn drop(&mut self) {
+        gmp_sched::blocking(recorder::stop_window);
+    }
+}
+
+fn write(out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    let (events, lost) = recorder::window();
+    let mut spans = Spans::new(BufWriter::new(out));
+    spans.begin()?;
+    events.iter().try_for_each(|event| spans.event(event))?;
+    spans.end(lost)
+}
+
+/// The events that are kept.
+pub(super) struct Window {
+    keep: u64,
+    events: VecDeque<TraceEvent>,
+}
+
+impl Window {
+    fn new(keep: Duration) -> Window {
+        let keep = u64::try_from(keep.as_nanos()).unwrap_or(u64::MAX);
+        Window { keep, events: VecDeque::new() }
+    }
+
+    /// Adds one, newer than all others, and drops what is too old.
+    pub(super) fn push(&mut self, event: TraceEvent) {
+        self.events.push_back(event);
+        let oldest = event.at.saturating_sub(self.keep);
+        while self.events.len() > MOST || self.events.front().is_some_and(|e| e.at < oldest) {
+            self.events.pop_front();
+        }
+    }
+
+    /// What it holds, oldest first.
+    pub(super) fn events(&self) -> impl Iterator<Item = &TraceEvent> {
+        self.events.iter()
+    }
+
+    /// Whether an event that is about to come in would stay.
+    pub(super) fn keeps(&self, event: &TraceEvent) -> bool {
+        self.events.back().is_none_or(|last| event.at >= last.at.saturating_sub(self.keep))
+    }
+}
+
+/// Where [`save`] writes.
+static AT_THE_END: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// A recorder whose content [`save`] writes to `path`.
+pub(super) fn for_the_end(path: &OsStr) -> io::Result<FlightRecorder> {
+    // Now, so that a path that cannot be written is an error at the start.
+    drop(File::create(path)?);
+    let recorder = FlightRecorder::start(KEPT)?;
+    *AT_THE_END.lock().unwrap_or_else(|e| e.into_inner()) = Some(PathBuf::from(path));
+    Ok(recorder)
+}
+
+/// Something has gone wrong: writes what is known to the file of `GMP_FLIGHT`, if that is set. Blocks the thread.
+pub(crate) fn save() {
+    let path = AT_THE_END.lock().unwrap_or_else(|e| e.into_inner()).clone();
+    let Some(path) = path else { return };
+    if let Err(e) = File::create(&path).and_then(|mut file| write(&mut file)) {
+        // If stderr is gone there is nobody to tell.
+        let _ = writeln!(io::stderr(), "gmp: GMP_FLIGHT={}: {e}", path.display());
+    }
+}
+
+/// What the flight recorder has kept, as a trace; empty if none runs. Blocks the thread.
+pub(crate) fn kept() -> io::Result<String> {
+    if !recorder::has_window() {
+        return Ok(String::new());
+    }
+    let mut out = Vec::new();
+    write(&mut out)?;
+    String::from_utf8(out).map_err(io::Error::other)
+}

@@ -1,0 +1,23 @@
+//! `cargo xtask interop [FILTER]`: other people's crates on top of gmp and beside it.
+//!
+//! rustls, tungstenite, hyper, ureq, tokio and a Redis client, in a workspace of their own (`interop/`), so that the ordinary
+//! build and its lock file know nothing of them.
+
+use crate::cargo::{build, cargo};
+use crate::gate::Report;
+use crate::suite;
+
+pub(crate) fn run(filter: &[String]) -> Result<Report, String> {
+    let mut command = cargo();
+    command.args(["test", "--no-run", "--lib", "--tests", "--examples"]);
+    command.args(["--manifest-path", "interop/Cargo.toml"]);
+    let artifacts = build(&mut command, &[])?;
+    let mut report = Report::new("tests");
+    let mut executables = 0;
+    for artifact in artifacts.iter().filter(|artifact| artifact.test) {
+        executables += 1;
+        suite::execute(artifact, filter, &mut report)?;
+    }
+    report.detail = format!("{executables} executables");
+    Ok(report)
+}
