@@ -18,6 +18,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 use std::time::Instant;
 
+use crate::active::{Active, Left};
 use crate::clock;
 use crate::g::G;
 use crate::join::{Finish, JoinWord, Wait};
@@ -36,7 +37,7 @@ pub(crate) struct Bubble {
     /// Goroutines that have not ended.
     alive: AtomicUsize,
     /// Those of them that are not durably blocked.
-    active: AtomicUsize,
+    active: Active,
     root_ended: AtomicBool,
     /// Kept apart: timers that were never cancelled may point to it when the bubble is gone.
     timers: &'static Timers,
@@ -192,7 +193,7 @@ fn open() -> (u16, &'static Bubble) {
             let bubble = Box::leak(Box::new(Bubble {
                 now: AtomicU64::new(clock::now()),
                 alive: AtomicUsize::new(0),
-                active: AtomicUsize::new(1),
+                active: Active::new(1),
                 root_ended: AtomicBool::new(false),
                 timers: spare_timers(),
                 idle_waiter: AtomicPtr::new(ptr::null_mut()),
@@ -225,17 +226,15 @@ fn close(number: u16) {
 }
 
 impl Bubble {
-    /// B1: one more is active.
-    fn activate(&self) {
-        // Relaxed: whoever is made runnable by this is published by its queue.
-        self.active.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// B1: one less is active. The last one settles.
     fn deactivate(&self) {
-        // AcqRel: pairs with itself: the last one sees what all others did.
-        if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.settle();
+        self.left(self.active.remove());
+    }
+
+    fn left(&self, left: Left) {
+        match left {
+            Left::Others => {}
+            Left::Nobody => self.settle(),
         }
     }
 
@@ -263,7 +262,7 @@ impl Bubble {
                 };
                 return self.end(outcome);
             }
-            self.activate(); // B3
+            self.active.add(); // B3
             // Relaxed: only the settler writes.
             let now = due.max(self.now.load(Ordering::Relaxed));
             self.now.store(now, Ordering::Release); // Release: pairs with Acquire in `bubble_now`.
@@ -271,8 +270,7 @@ impl Bubble {
                 // SAFETY: a timer passes each waiter once per park.
                 unsafe { waiter.ready() };
             });
-            // AcqRel: as in `deactivate`.
-            if self.active.fetch_sub(1, Ordering::AcqRel) != 1 {
+            if self.active.remove() == Left::Others {
                 return;
             }
         }
@@ -296,7 +294,7 @@ impl Bubble {
 pub(crate) fn launched(number: u16) {
     if let Some(bubble) = get(number) {
         bubble.alive.fetch_add(1, Ordering::Relaxed); // Relaxed: its spawner is active until later.
-        bubble.activate();
+        bubble.active.add();
     }
 }
 
@@ -313,17 +311,14 @@ pub(crate) fn ended(number: u16) {
 #[cold]
 pub(crate) fn block(number: u16, commit: impl FnOnce()) {
     let Some(bubble) = get(number) else { return commit() };
-    // Others may end the wait as soon as the commit has made it visible, and then count it as active again: the count is
-    // right when both have happened, and cannot reach zero in between, since this one is still counted.
-    commit();
-    bubble.deactivate();
+    bubble.left(bubble.active.block(commit));
 }
 
 /// A goroutine of bubble `number`, which waited durably, is about to be made runnable.
 #[cold]
 pub(crate) fn unblock(number: u16) {
     if let Some(bubble) = get(number) {
-        bubble.activate();
+        bubble.active.add();
     }
 }
 

@@ -4,14 +4,13 @@
 //! ones are appended, and what changes its meaning changes [`VERSION`].
 
 use std::mem::offset_of;
-use std::sync::atomic::Ordering;
 
 use crate::arena::MapVec;
 use crate::g::G;
 use crate::m::M;
 use crate::on_thread;
 use crate::slots;
-use crate::sync::plain::AtomicPtr;
+use crate::sync::plain::{AtomicPtr, Ordering};
 use crate::wait::WaitReason;
 
 /// Changes when a word changes its meaning.

@@ -27,7 +27,7 @@
 //! ```text
 //!                 global queue ──────────┐            timers, descriptors
 //!                      ▲ overflow        ▼ batch           │ ready
-//!   go ────────────▶ ring of 256 ──▶ M runs G ──▶ parks ────┘
+//!   go ────────────▶ ring of 2048 ─▶ M runs G ──▶ parks ────┘
 //!             P          ▲               │ yields
 //!                        └── half ──▶ another P's ring (stealing)
 //! ```
@@ -38,6 +38,7 @@
 //! Limits: one runtime at a time per process; Linux on x86_64 and aarch64 first, other Unix systems with a
 //! slower parker. No I/O (see [`Driver`]) and no preemption (see [`Preempt`]) of its own.
 
+mod active;
 mod arena;
 mod blocking;
 mod bubble;

@@ -121,7 +121,7 @@ pub struct Metrics {
     pub searching: usize,
     /// Ms that sleep, the one that watches descriptors and timers included.
     pub idle_threads: usize,
-    /// Goroutines in the queue that all Ps share.
+    /// Goroutines in the queue that all Ps share, those that were stopped and wait for their turn included.
     pub global_queue: usize,
     /// Goroutines in the queue of each P.
     pub queues: Vec<usize>,
@@ -204,7 +204,7 @@ impl Scheduler {
             idle_procs: self.idle.counts().idle(),
             searching: self.idle.counts().searching(),
             idle_threads: self.lists.lock().idle_ms(),
-            global_queue: self.global.len(),
+            global_queue: self.waiting(),
             queues: (0..self.procs()).map(|i| self.proc(i).queued()).collect(),
             ticks: (0..self.procs()).map(|i| self.proc(i).ticks()).collect(),
             states: states(),

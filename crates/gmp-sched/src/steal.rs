@@ -30,6 +30,10 @@ use crate::trace::{self, TraceKind};
 /// glance takes two or three cache lines away from the victim, which writes them at every switch.
 const GLANCE: u32 = 192;
 
+/// Glances between which a victim must not have dispatched until what it is about to run is stranded: some 12 µs, longer
+/// than an ordinary system call.
+const STRANDED: u32 = 2;
+
 /// Glances at a victim that has nothing left and does nothing, until it is not watched any more.
 const QUIET: u32 = 4;
 
@@ -132,10 +136,13 @@ fn watch(p: &P, victim: &P) -> bool {
         let spawned = progress.spawned.wrapping_sub(before.spawned);
         let elapsed = now - then;
         match (ran, spawned) {
-            (0, 0) if victim.has_work() => return true,
             (0, 0) => {
                 quiet += 1;
-                if quiet == QUIET || p.worth.pays() {
+                let waits = victim.has_work();
+                if backlog > 1 || waits && quiet == STRANDED {
+                    return true;
+                }
+                if quiet == QUIET || !waits && p.worth.pays() {
                     return false;
                 }
                 then = now;
@@ -148,6 +155,7 @@ fn watch(p: &P, victim: &P) -> bool {
             }
             _ => spawning = now,
         }
+        quiet = 0;
         p.worth.observe(elapsed / (ran + spawned));
         if now - start > WATCH {
             return backlog > 1;

@@ -5,8 +5,8 @@ mod common;
 
 use std::fs;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{go, on};
@@ -15,8 +15,6 @@ use gmp_sched::{JoinHandle, blocking, yield_now};
 /// Longer than any machine takes; the runtime takes a second or so.
 const PATIENCE: Duration = Duration::from_secs(60);
 const DEEP: usize = 160 << 10;
-/// Both look at the memory of the whole process.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Bytes of this process that are resident.
 fn resident() -> usize {
@@ -49,10 +47,8 @@ fn crowd(n: usize, bytes: usize) {
     all.into_iter().for_each(|g| g.join().expect("no panic"));
 }
 
-#[test]
 fn depth_goes_back_while_others_work() {
     const N: usize = 400;
-    let _alone = ALONE.lock();
     on(2, || {
         let before = resident();
         crowd(N, DEEP);
@@ -67,10 +63,8 @@ fn depth_goes_back_while_others_work() {
     });
 }
 
-#[test]
 fn all_of_it_goes_back_when_all_is_quiet() {
-    const N: usize = 20_000;
-    let _alone = ALONE.lock();
+    const N: usize = 4_000;
     on(2, || {
         let before = resident();
         crowd(N, 0);
@@ -85,4 +79,26 @@ fn all_of_it_goes_back_when_all_is_quiet() {
             }
         });
     });
+}
+
+fn what_a_peak_left_goes_back_though_somebody_works_on() {
+    const N: usize = 4_000;
+    on(2, || {
+        let before = resident();
+        crowd(N, 0);
+        let most = before + N * 4096 / 2;
+        let start = Instant::now();
+        while resident() > most {
+            assert!(start.elapsed() < PATIENCE, "{} of {before} and {most}", resident());
+            yield_now();
+        }
+    });
+}
+
+/// One after the other, since both look at the memory of the whole process and the second leaves a lot to trim.
+#[test]
+fn memory_goes_back_after_a_peak() {
+    depth_goes_back_while_others_work();
+    all_of_it_goes_back_when_all_is_quiet();
+    what_a_peak_left_goes_back_though_somebody_works_on();
 }

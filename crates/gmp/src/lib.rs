@@ -65,6 +65,8 @@ pub mod sync;
 pub mod testing;
 pub mod time;
 pub mod trace;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 mod dump;
 mod env;

@@ -4,7 +4,7 @@
 //! stack, so that their destructors may wait. Plain threads have a map of their own in a thread-local.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::ptr;
@@ -68,6 +68,46 @@ impl<T: 'static> LocalKey<T> {
             Some(value) => f(value),
             None => unreachable!("a key's address names one type"),
         }
+    }
+}
+
+impl<T: 'static> LocalKey<Cell<T>> {
+    /// Sets the calling goroutine's value. Neither parks nor blocks.
+    pub fn set(&'static self, value: T) {
+        self.with(|cell| cell.set(value));
+    }
+
+    /// A copy of the calling goroutine's value. Neither parks nor blocks.
+    pub fn get(&'static self) -> T
+    where
+        T: Copy,
+    {
+        self.with(Cell::get)
+    }
+
+    /// Sets the calling goroutine's value and returns the old one. Neither parks nor blocks.
+    pub fn replace(&'static self, value: T) -> T {
+        self.with(|cell| cell.replace(value))
+    }
+
+    /// Takes the calling goroutine's value and leaves the default. Neither parks nor blocks.
+    pub fn take(&'static self) -> T
+    where
+        T: Default,
+    {
+        self.with(Cell::take)
+    }
+}
+
+impl<T: 'static> LocalKey<RefCell<T>> {
+    /// Borrows the calling goroutine's value; panics if it is borrowed mutably. `f` may park.
+    pub fn with_borrow<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        self.with(|cell| f(&cell.borrow()))
+    }
+
+    /// Borrows the calling goroutine's value mutably; panics if it is borrowed. `f` may park.
+    pub fn with_borrow_mut<R>(&'static self, f: impl FnOnce(&mut T) -> R) -> R {
+        self.with(|cell| f(&mut cell.borrow_mut()))
     }
 }
 

@@ -16,7 +16,12 @@ use crate::env;
 use crate::observer::{self, Wishes};
 use crate::{glue, panics};
 
+#[cfg(feature = "metrics")]
+mod export;
 pub mod stack;
+
+#[cfg(feature = "metrics")]
+pub use export::export_metrics;
 
 /// Parameters of a runtime. What is not set comes from the environment (`GOMAXPROCS`, `GMP_STACK_SIZE`,
 /// `GMP_TIME_SLICE`), else from the machine.

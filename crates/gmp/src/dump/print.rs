@@ -82,6 +82,7 @@ impl Names {
                 || p.is_in(&[
                     "gmp/src/local.rs",
                     "gmp/src/go.rs",
+                    "gmp/src/scope.rs",
                     "library/std/src/panic",
                     "library/core/src/panic",
                     "library/core/src/ops/function.rs",
