@@ -48,7 +48,7 @@ fn who_holds_a_spun_lock_is_let_go_on() {
         unsafe { libc::alarm(120) };
         let body = || {
             let all: Vec<_> = (0..6)
-                .map(|_| gmp::go(|| (0..200_000).for_each(|_| drop(black_box(vec![1_u8; 100])))))
+                .map(|_| gmp::go(|| (0..40_000).for_each(|_| drop(black_box(vec![1_u8; 100])))))
                 .collect();
             all.into_iter().for_each(|one| one.join().unwrap());
         };
