@@ -52,8 +52,10 @@ pub(crate) struct M {
     pub(crate) searching: Cell<bool>,
     /// The M that this M, when woken, took the P from in the signal handler.
     pub(crate) stopped: AtomicPtr<M>,
-    /// The idle M that takes over the P should this one be stopped.
+    /// The idle M that takes over the P should this one be stopped; itself if the monitor will.
     pub(crate) spare: AtomicPtr<M>,
+    /// The P that it has left to the monitor when it was stopped.
+    pub(crate) left: AtomicPtr<P>,
     /// What the preemption side calls this thread.
     pub(crate) token: AtomicPtr<()>,
     /// Next in the list of idle Ms; guarded by its lock.
@@ -112,6 +114,7 @@ impl M {
             searching: Cell::new(false),
             stopped: AtomicPtr::new(ptr::null_mut()),
             spare: AtomicPtr::new(ptr::null_mut()),
+            left: AtomicPtr::new(ptr::null_mut()),
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),

@@ -6,6 +6,7 @@
 //! go on when a stopped goroutine holds malloc's. It sleeps until the next thing can happen, and for good
 //! while every P is idle.
 
+use std::ptr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use crate::clock;
 use crate::idle::LeftSearch;
 use crate::look::{self, Need, Seen, look};
 use crate::lost::LostThreads;
+use crate::m::M;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::stop;
 use crate::surplus::Surplus;
-use crate::sync::plain::{AtomicBool, Ordering, fence};
+use crate::sync::plain::{AtomicBool, AtomicPtr, Ordering, fence};
 use crate::sys;
 
 /// How often it looks when nothing is suspicious: bounds how late a hog or a blocked P is noticed. At 1 ms the
@@ -50,6 +52,8 @@ pub(crate) struct Monitor {
     ended: AtomicBool,
     /// Whether the kernel has the fence that retaking needs.
     retakes: OnceLock<bool>,
+    /// The M that leaves its P to the monitor (H7 of `preempt.rs`). The monitor's alone.
+    pub(crate) leaving: AtomicPtr<M>,
 }
 
 impl Monitor {
@@ -60,6 +64,7 @@ impl Monitor {
             asleep: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             retakes: OnceLock::new(),
+            leaving: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -167,12 +172,14 @@ pub(crate) fn run(sched: &'static Scheduler) {
         if idle {
             rescue(sched, now);
         }
+        sched.serve_leaving();
         serve_orphans(sched);
         sched.spawner.try_again(now);
         let end = clock::now();
         let pause = next.saturating_sub(end).max(REST * (end - now)).max(SHORTEST);
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
     }
+    sched.serve_leaving();
     if lost.len() > 0 {
         // Those that have stopped for want of a P are released with the others (stop.rs, Z2).
         lost.look(sched, clock::now());

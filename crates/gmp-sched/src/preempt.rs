@@ -10,6 +10,7 @@
 //! - **H5** whoever takes it out passes its P to that M and lets the thread go on, and idles itself.
 //! - **H6** when a goroutine blocks in the kernel and its P is retaken (`retake.md`), it may wait for a lock that
 //!   a stopped one holds. So that P goes to the oldest stopped one, before its turn.
+//! - **H7** if no M idles the monitor takes the part of the spare, and passes the P to one that was stopped before.
 //!
 //! Registers, thread-locals and locks of the goroutine never leave their thread (Shiina et al., "Lightweight
 //! preemptive user-level threads", PPoPP 2021). H3 uses nothing but atomics and a futex wake.
@@ -20,6 +21,7 @@ use crate::g::G;
 use crate::halted::Registers;
 use crate::hogs;
 use crate::hold::{Entered, Settled};
+use crate::look;
 use crate::m::M;
 use crate::on_thread;
 use crate::p::P;
@@ -89,6 +91,12 @@ fn hand_over(m: &'static M) -> bool {
     let Some(spare) = (unsafe { spare.as_ref() }) else { return false };
     m.set_p(None);
     p.counters.preempted_by_signal.bump();
+    if ptr::eq(spare, m) {
+        // Release: pairs with Acquire in `serve_leaving`.
+        m.left.store(ptr::from_ref(p).cast_mut(), Ordering::Release);
+        m.sched.monitor.poke();
+        return true;
+    }
     // Release: pairs with Acquire in `adopt`.
     spare.stopped.store(ptr::from_ref(m).cast_mut(), Ordering::Release);
     // Release: as above; publishes both.
@@ -237,10 +245,44 @@ impl Scheduler {
             // The next one shall not have to wait for it.
             self.spawner.want_spare();
         }
-        let Some(spare) = spare else { return false };
+        let Some(spare) = spare else { return self.assign_monitor(m) };
         // Release: pairs with Acquire in `hand_over`.
         m.spare.store(ptr::from_ref(spare).cast_mut(), Ordering::Release);
         true
+    }
+
+    /// H7: no M idles, and making one may take the very lock that a stopped goroutine has. Then, if there is one, `m`
+    /// shall leave its P to the monitor, who gives it to that one. For one M at a time; the mark is that `m` is its own
+    /// spare.
+    fn assign_monitor(&'static self, m: &'static M) -> bool {
+        // Relaxed, all: the monitor's own; the spare is published by the signal.
+        if self.tied.len() == 0 || !self.monitor.leaving.load(Ordering::Relaxed).is_null() {
+            return false;
+        }
+        let own = ptr::from_ref(m).cast_mut();
+        self.monitor.leaving.store(own, Ordering::Relaxed);
+        m.spare.store(own, Ordering::Relaxed);
+        true
+    }
+
+    /// H7, its end: takes over the P that was left, if one was. By the monitor.
+    pub(crate) fn serve_leaving(&'static self) {
+        // Relaxed, all: as above.
+        let leaving = &self.monitor.leaving;
+        // SAFETY: Ms are never freed.
+        let Some(m) = (unsafe { leaving.load(Ordering::Relaxed).as_ref() }) else { return };
+        // Acquire: pairs with Release in `hand_over`.
+        // SAFETY: Ps are never freed while Ms live.
+        if let Some(p) = unsafe { m.left.swap(ptr::null_mut(), Ordering::Acquire).as_ref() } {
+            if self.may_clear_preempt() {
+                p.end_slice();
+            }
+            look::lend(self, p, false);
+            self.queue_stopped(m);
+        } else if !m.spare.load(Ordering::Relaxed).is_null() {
+            return;
+        }
+        leaving.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
     /// Takes back a spare that was not needed. By the monitor.
@@ -252,7 +294,7 @@ impl Scheduler {
         // Acquire: if the handler was faster the spare is on its way.
         let spare = m.spare.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: Ms are never freed.
-        if let Some(spare) = unsafe { spare.as_ref() } {
+        if let Some(spare) = unsafe { spare.as_ref() }.filter(|spare| !ptr::eq(*spare, m)) {
             self.lists.lock().return_m(spare);
         }
     }

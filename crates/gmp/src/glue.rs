@@ -34,8 +34,9 @@ unsafe fn target<'a>(token: *mut ()) -> &'a Target {
 }
 
 /// Requests that find a thread inside the C library, in a row, before it is stopped for good all the same. They come
-/// every 50 µs; code that stays there for longer copies or sorts, and holds no lock of the allocator.
-const SPARED: u32 = 100;
+/// every 100 µs or so; code that stays there for longer copies, sorts or yields, and holds no lock of the allocator. More
+/// would outlast the patience of the runtime's end, and one that yields all the time would never be stopped.
+const SPARED: u32 = 50;
 
 /// Decides in the handler. While the runtime runs a goroutine may be stopped anywhere: it goes on soon. At its end it is
 /// stopped for good, and inside the C library it would keep the allocator's lock for ever.

@@ -41,6 +41,22 @@ fn occupy(kind: usize, begun: &AtomicUsize, lock: &Mutex<()>, std_lock: &std::sy
     }
 }
 
+/// How much longer than its CPU time this thread takes for a computation now: on a machine that others use, too, the
+/// goroutines need that much longer until they have come to rest.
+fn crowd() -> f64 {
+    let cpu = || {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: room for the answer.
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+        time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+    };
+    let (begun, used) = (Instant::now(), cpu());
+    while cpu() - used < 0.02 {
+        std::hint::spin_loop();
+    }
+    (begun.elapsed().as_secs_f64() / (cpu() - used)).max(1.0)
+}
+
 #[test]
 fn run_returns_promptly_and_can_be_called_again() {
     const KINDS: usize = 9;
@@ -63,5 +79,7 @@ fn run_returns_promptly_and_can_be_called_again() {
         took.push(ended.elapsed());
     }
     took.sort_unstable();
-    assert!(took[4] <= Duration::from_millis(10), "`run` went on for {took:?}");
+    let crowd = crowd();
+    let bound = Duration::from_millis(10).mul_f64(crowd);
+    assert!(took[4] <= bound, "`run` went on for {took:?} on a machine shared by {crowd:.1}");
 }

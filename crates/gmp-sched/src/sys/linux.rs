@@ -69,7 +69,7 @@ pub(crate) enum Use {
 
 /// The kernel's slice of threads that compute, in nanoseconds. One that wakes goes first only if its own slice (the
 /// monitor's: 100 µs) ends before that of who runs, so in the last 100 µs of a slice it waits for the kernel's next tick,
-/// for milliseconds. With slices of 2.8 ms, the kernel's own on 2 CPUs, that were 4 in 100 wake-ups; with these 1 in 200.
+/// for milliseconds. If the kernel's own are 2.8 ms, as on 2 CPUs, that is 1 in 28 wake-ups; with these 1 in 200.
 /// The other processes of the CPU get their share, in larger pieces.
 const LONG: u64 = 20_000_000;
 /// The least that the kernel takes.
