@@ -52,8 +52,8 @@ fn depth_goes_back_while_others_work() {
     on(2, || {
         let before = resident();
         crowd(N, DEEP);
-        // Each P keeps some stacks at hand as they are.
-        let kept = 2 * 32 * DEEP;
+        // Each P keeps some stacks at hand as they are. Without optimisation there are two arrays on each.
+        let kept = 2 * 32 * 2 * DEEP;
         let most = before + kept + N * DEEP / 4;
         let start = Instant::now();
         while resident() > most {
