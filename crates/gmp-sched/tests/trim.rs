@@ -23,6 +23,12 @@ fn resident() -> usize {
     pages.expect("a number") << 12
 }
 
+/// Uses `DEEP` bytes of the stack; in a frame of its own, since entering a frame touches all of it.
+#[inline(never)]
+fn go_deep() {
+    black_box([1_u8; DEEP]);
+}
+
 /// Goroutines that have all used `bytes` of their stacks at the same time, until they are told to end.
 fn crowd(n: usize, bytes: usize) {
     let (arrived, leave) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -31,7 +37,7 @@ fn crowd(n: usize, bytes: usize) {
             let (arrived, leave) = (Arc::clone(&arrived), Arc::clone(&leave));
             go(move || {
                 if bytes == DEEP {
-                    black_box([1_u8; DEEP]);
+                    go_deep();
                 }
                 arrived.fetch_add(1, Ordering::Relaxed);
                 while leave.load(Ordering::Relaxed) == 0 {
