@@ -10,6 +10,7 @@ innermost frame of the selected thread was called from where the goroutine goes 
 found by the symbol gmp_sched::debugger::LAYOUT (crates/gmp-sched/src/debugger.rs). x86_64 and aarch64.
 """
 
+import re
 import struct
 
 import gdb
@@ -38,7 +39,15 @@ def string(address):
 
 
 def address_of(symbol):
-    return int(gdb.parse_and_eval("(unsigned long) &'%s'" % symbol))
+    try:
+        return int(gdb.parse_and_eval("(unsigned long) &'%s'" % symbol))
+    except gdb.error:
+        # Without debug information the symbol table's name ends in a hash.
+        found = re.search(r"^(0x[0-9a-f]+)\s+%s(::h[0-9a-f]{16})?$" % re.escape(symbol),
+                          gdb.execute("info variables %s" % symbol, to_string=True), re.MULTILINE)
+        if not found:
+            raise
+        return int(found.group(1), 16)
 
 
 class Layout:

@@ -1,4 +1,8 @@
 //! `docs/debugging.md` tells the truth: the example `debug` is broken in the five ways it says, and the tools show it.
+//!
+//! The page shows what a build with debug assertions prints: optimised, frames are inlined and names shortened.
+
+#![cfg(debug_assertions)]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! A dump shows the stacks of goroutines that have a thread: those that compute, were stopped, block, or are locked to it.
 
+use std::backtrace::Backtrace;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,7 +102,10 @@ fn every_frame_of_a_hog_is_there() {
             gmp::yield_now();
         };
         assert_eq!(entry.matches("dump_running::computes").count(), 6, "{entry}");
-        assert!(entry.contains(&format!("tests/dump_running.rs:{line}\ncreated by")), "{entry}");
+        // Without debug information there are neither lines nor inlined frames.
+        let lines = Backtrace::force_capture().to_string().contains("tests/dump_running.rs");
+        let last = format!("tests/dump_running.rs:{line}\ncreated by");
+        assert!(!lines || entry.contains(&last), "{entry}");
         over.store(true, Ordering::Relaxed);
         assert!(hog.join().unwrap() > 0);
     };

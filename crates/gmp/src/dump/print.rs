@@ -30,6 +30,11 @@ impl Place {
         crates.iter().any(|name| folder(name).is_some())
     }
 
+    /// Whether its function is in one of these modules, for programs without debug information.
+    fn is_below(&self, modules: &[&str]) -> bool {
+        modules.iter().any(|module| self.function.starts_with(module))
+    }
+
     /// Whether its file's path contains one of these.
     fn is_in(&self, paths: &[&str]) -> bool {
         paths.iter().any(|path| self.file.contains(path))
@@ -75,6 +80,8 @@ impl Names {
         let is_inner = |p: &Place| {
             p.is_of(&["gmp-context", "gmp-sched", "gmp-preempt", "backtrace"])
                 || p.is_in(&["gmp/src/dump/", "gmp/src/glue.rs"])
+                || p.is_below(&["gmp_context::", "gmp_sched::", "gmp_preempt::", "backtrace::"])
+                || p.is_below(&["gmp::dump::", "gmp::glue::"])
                 || p.function.starts_with("core::ptr::drop_in_place<gmp_")
         };
         let is_outer = |p: &Place| {
@@ -88,7 +95,7 @@ impl Names {
                     "library/core/src/ops/function.rs",
                 ])
                 || p.function == "__rust_try"
-                || p.function.starts_with("gmp_context")
+                || p.is_below(&["gmp_context", "gmp_sched::"])
         };
         let begin = all.iter().position(|p| !is_inner(p)).unwrap_or(0);
         let rest = &all[begin..];
