@@ -21,10 +21,8 @@ fn dump() -> String {
 fn dump_with(parts: &[&[&str]]) {
     loop {
         let text = dump();
-        let found = |part: &[&str]| {
-            text.split("\n\n").any(|entry| part.iter().all(|words| entry.contains(words)))
-        };
-        if parts.iter().all(|part| found(part)) {
+        let has = |part: &&[&str]| text.split("\n\n").any(|e| part.iter().all(|w| e.contains(w)));
+        if parts.iter().all(|part| has(part)) {
             return;
         }
         gmp::yield_now();
@@ -95,17 +93,15 @@ fn every_frame_of_a_hog_is_there() {
         let hog = gmp::go(move || black_box(computes(&mine, 5)));
         let entry = loop {
             let text = dump();
-            let entries = text.split("\n\n").map(str::to_owned);
-            if let Some(entry) = entries.into_iter().find(|e| e.contains("::computes")) {
-                break entry;
+            if let Some(entry) = text.split("\n\n").find(|e| e.contains("::computes")) {
+                break entry.to_owned();
             }
             gmp::yield_now();
         };
         assert_eq!(entry.matches("dump_running::computes").count(), 6, "{entry}");
         // Without debug information there are neither lines nor inlined frames.
         let lines = Backtrace::force_capture().to_string().contains("tests/dump_running.rs");
-        let last = format!("tests/dump_running.rs:{line}\ncreated by");
-        assert!(!lines || entry.contains(&last), "{entry}");
+        assert!(!lines || entry.contains(&format!("running.rs:{line}\ncreated by")), "{entry}");
         over.store(true, Ordering::Relaxed);
         assert!(hog.join().unwrap() > 0);
     };
