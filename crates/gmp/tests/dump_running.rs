@@ -22,7 +22,7 @@ fn dump_with(parts: &[&[&str]]) {
     loop {
         let text = dump();
         let has = |part: &&[&str]| text.split("\n\n").any(|e| part.iter().all(|w| e.contains(w)));
-        if parts.iter().all(|part| has(part)) {
+        if parts.iter().all(has) {
             return;
         }
         gmp::yield_now();
