@@ -9,6 +9,7 @@
 //! In small portions, so that the monitor's other duties do not wait. Called by the monitor only; neither allocates nor
 //! takes a lock that user code can hold.
 
+use crate::clock;
 use crate::scheduler::Scheduler;
 
 /// Nanoseconds between two looks.
@@ -25,9 +26,9 @@ const PORTION: usize = 32;
 pub(crate) struct Surplus(u64);
 
 impl Surplus {
-    /// Not looked yet.
+    /// The first look is a while ahead: a runtime that starts has come down from no peak.
     pub(crate) fn new() -> Surplus {
-        Surplus(0)
+        Surplus(clock::now() + PATIENCE)
     }
 
     /// Gives a portion back if it is time and there is a surplus.
