@@ -30,7 +30,13 @@ fn program() {
     while !(in_place("chan receive") && in_place("running")) {
         gmp::yield_now();
     }
-    println!("ready");
+    // Said by a plain thread, when the main goroutine is in its place, too.
+    std::thread::spawn(|| {
+        while !gmp::runtime::metrics().states.iter().any(|(state, _)| *state == "sleep") {
+            std::thread::yield_now();
+        }
+        println!("ready");
+    });
     gmp::time::sleep(std::time::Duration::from_secs(600));
     drop(tx);
 }
