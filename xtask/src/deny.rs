@@ -19,7 +19,7 @@ const WORKSPACES: [&str; 3] = ["Cargo.toml", "interop/Cargo.toml", "benches/riva
 const LIMIT: Duration = Duration::from_secs(300);
 
 pub(crate) fn run(args: &[String]) -> Result<Report, String> {
-    let deny = match DENY.find(tools::may_install(args), "deny") {
+    let deny = match DENY.find(tools::may_build(args), "deny") {
         Ok(deny) => deny,
         Err(reason) => return Ok(Report::skipped(reason)),
     };

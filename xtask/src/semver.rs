@@ -18,7 +18,7 @@ const CHECKS: Tool = Tool { name: "cargo-semver-checks", version: "0.51.0", opti
 const LIMIT: Duration = Duration::from_secs(600);
 
 pub(crate) fn run(args: &[String]) -> Result<Report, String> {
-    let checks = match CHECKS.find(tools::may_install(args), "semver") {
+    let checks = match CHECKS.find(tools::may_build(args), "semver") {
         Ok(checks) => checks,
         Err(reason) => return Ok(Report::skipped(reason)),
     };

@@ -2,8 +2,8 @@
 //!
 //! `docs/SUMMARY.md` lists the chapters, and some of them lie outside of `docs/`, where people look for them first. So
 //! the book is put together in `target/book`: pages get flat names, links among them follow, links to source files become
-//! plain text ([`pages`]). That much is always checked. mdBook then makes `target/book/html`, where it is at hand; `--install`,
-//! and the CI machine, build it. Go's side of the comparisons is checked by Go, where that is at hand ([`go`]).
+//! plain text ([`pages`]). That much is always checked. mdBook then makes `target/book/html`, where it is at hand; `--install`
+//! builds it. Go's side of the comparisons is checked by Go, where that is at hand ([`go`]).
 
 mod go;
 mod pages;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &[String]) -> Result<Report, String> {
     book.problems.iter().for_each(|problem| report.problem(problem));
     lay_out(&home, &book)?;
     let mut details = Vec::new();
-    match MDBOOK.find(tools::may_install(args), "book") {
+    match MDBOOK.find(tools::may_build(args), "book") {
         Ok(mdbook) => {
             let mut build = tools::command(&mdbook);
             let out = capture(build.arg("build").arg(&home), LIMIT)?;
