@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::monitor;
 use crate::scheduler::Scheduler;
 use crate::spawner;
+use crate::stop;
 use crate::sync::plain::{AtomicUsize, Ordering};
 use crate::sys;
 use crate::task::{self, Options};
@@ -77,6 +78,7 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
         Ok(sched) => sched,
         Err(e) => panic!("cannot start the runtime: {e}"),
     };
+    stop::succeed(sched);
     start_threads(sched);
     Scheduler::set_running(Some(sched));
     let options =
@@ -92,7 +94,7 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
         wait_for_the_others(sched);
     }
     Scheduler::set_running(None);
-    crate::stop::stop(sched);
+    stop::stop(sched);
     match result {
         Ok(value) => value,
         Err(payload) => panic::resume_unwind(payload),

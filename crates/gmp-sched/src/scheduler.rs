@@ -75,7 +75,7 @@ pub(crate) struct Scheduler {
     /// Goroutines in blocking sections whose P was taken.
     pub(crate) blocked: AtomicUsize,
     /// One thread polls at a time.
-    polling: AtomicBool,
+    pub(crate) polling: AtomicBool,
     /// Polls so far.
     pub(crate) polls: Counter,
     /// Until when the watcher sleeps; 0 when nobody watches.
@@ -452,8 +452,15 @@ impl Scheduler {
         driver.poll(timeout(), &mut |waiter: Waiter| match waiter.kind() {
             Kind::Goroutine(g) => {
                 // SAFETY: just readied, so alive.
-                unsafe { g.as_ref() }.set_reason(WaitReason::Yield);
-                ready.push(g);
+                let header = unsafe { g.as_ref() };
+                header.set_reason(WaitReason::Yield);
+                if ptr::eq(header.sched, self) {
+                    ready.push(g);
+                } else {
+                    // The poller is the process's. Left over from a runtime that has ended, it rests there; or it is of the
+                    // next one, and this thread on its way out of the last.
+                    header.sched.inject(g);
+                }
             }
             // SAFETY: the driver passes each waiter once per park.
             Kind::Thread(_) => unsafe { waiter.ready() },
