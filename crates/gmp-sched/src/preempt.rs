@@ -274,6 +274,11 @@ impl Scheduler {
         // Acquire: pairs with Release in `hand_over`.
         // SAFETY: Ps are never freed while Ms live.
         if let Some(p) = unsafe { m.left.swap(ptr::null_mut(), Ordering::Acquire).as_ref() } {
+            if let Some(g) = m.g() {
+                // SAFETY: its thread waits, so it is alive.
+                let id = unsafe { g.as_ref() }.id();
+                trace::note_by_monitor(m, TraceKind::Stop(WaitReason::Preempted), id, p.index);
+            }
             if self.may_clear_preempt() {
                 p.end_slice();
             }

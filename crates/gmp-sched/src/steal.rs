@@ -10,9 +10,9 @@
 //!   for long without running anything, runs coarser goroutines than it did, or has more of them than it can work off
 //!   soon; or after a while in any case, to learn whether stealing pays by now.
 //!
-//! A thief that has learnt that goroutines are short stays with a victim that gets on: while it watches, it counts as searching,
-//! and nobody is woken in vain. If it slept it would be woken by the next spawn, which costs the spawner more than
-//! many of its goroutines do.
+//! A thief that has learnt that goroutines are short stays with a victim that gets on, as long as there is nothing else to
+//! look at: while it watches, it counts as searching, and nobody is woken in vain. If it slept it would be woken by the
+//! next spawn, which costs the spawner more than many of its goroutines do.
 
 use std::hint;
 use std::ptr::NonNull;
@@ -109,7 +109,7 @@ fn note_stolen(m: &M, g: NonNull<G>) {
 
 /// What `victim` has left lying, if it does not get on.
 fn help(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> {
-    if !victim.has_work() || !watch(p, victim) {
+    if !victim.has_work() || !watch(m, p, victim) {
         return None;
     }
     if !victim.ring.is_empty() {
@@ -124,7 +124,7 @@ fn help(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> 
 }
 
 /// Watches whether `victim` gets on (module doc). True when it is to be robbed.
-fn watch(p: &P, victim: &P) -> bool {
+fn watch(m: &'static M, p: &'static P, victim: &'static P) -> bool {
     let start = clock::now();
     let (mut before, mut then, mut spawning) = (Progress::of(victim), start, start);
     let mut quiet = 0;
@@ -142,7 +142,7 @@ fn watch(p: &P, victim: &P) -> bool {
                 if backlog > 1 || waits && quiet == STRANDED {
                     return true;
                 }
-                if quiet == QUIET || !waits && p.worth.pays() {
+                if quiet == QUIET || !waits && (p.worth.pays() || wanted_elsewhere(m, p, victim)) {
                     return false;
                 }
                 then = now;
@@ -160,11 +160,21 @@ fn watch(p: &P, victim: &P) -> bool {
         if now - start > WATCH {
             return backlog > 1;
         }
-        if p.worth.pays() || p.timers.earliest() <= now {
+        if p.worth.pays() || p.timers.earliest() <= now || wanted_elsewhere(m, p, victim) {
             return false;
         }
         (before, then) = (progress, now);
     }
+}
+
+/// Whether there is anything but `victim` to look at. Whoever publishes work trusts the thief, since it counts as searching.
+fn wanted_elsewhere(m: &'static M, p: &P, victim: &P) -> bool {
+    let sched = m.sched;
+    let mut others = (0..sched.procs()).filter(|&i| i != p.index && i != victim.index);
+    sched.waiting() > 0
+        || sched.is_stopping()
+        || sched.nobody_watches()
+        || others.any(|i| sched.proc(i).has_work())
 }
 
 /// How far a P has come, as far as others see it.
