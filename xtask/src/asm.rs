@@ -3,8 +3,8 @@
 //! The switch is a dozen instructions whose neighbours the compiler chooses: what it saves around them is the cost. So the
 //! code of a few functions of `gmp-context`'s example `asm` is kept in `crates/gmp-context/asm/`, and this gate builds them
 //! anew and compares. Another compiler may do it differently and no worse: look at the difference, then `--bless` it. With
-//! another compiler than the one in the file's first line, as in `cargo xtask ci` some day, only what is written by hand
-//! is compared. The other architecture is built with what `cargo xtask cross` has installed, and compared by that.
+//! another compiler than the one in the file's first line only what is written by hand is compared, since this gate
+//! of `cargo xtask ci` runs with whatever compiler there is. The other architecture is built with what `cargo xtask cross` has installed, and compared by that.
 
 use std::fmt::Write as _;
 use std::fs;
