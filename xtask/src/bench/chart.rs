@@ -159,22 +159,11 @@ fn said(error: impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::{Results, Series};
+    use crate::bench::results::Results;
 
     #[test]
     fn a_bar_per_runtime_with_its_figure() {
-        let series = |runtime: &str, value| Series {
-            name: "fib".into(),
-            runtime: runtime.into(),
-            size: 27,
-            values: vec![value],
-            check: "x".into(),
-        };
-        let results = Results {
-            series: vec![series("gmp", 30.0), series("go", 100.0)],
-            ..Results::default()
-        };
-        let picture = bars(&results.report(None).rows[0]).unwrap();
+        let picture = bars(&Results::example().report(None).rows[0]).unwrap();
         assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"));
         for what in ["gmp", "go", "30.0", "100 (gmp 0.30 ×)"] {
             assert!(picture.contains(what), "no {what}: {picture}");
