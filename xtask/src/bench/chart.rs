@@ -34,6 +34,14 @@ const AXIS: u32 = 34;
 /// Curves by runtime, over GOMAXPROCS.
 pub(super) type Curves = BTreeMap<String, BTreeMap<u64, f64>>;
 
+/// Every GOMAXPROCS at which one of the curves has a point, once, in order.
+pub(super) fn procs(curves: &Curves) -> Vec<u64> {
+    let mut all: Vec<u64> = curves.values().flat_map(|curve| curve.keys().copied()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// A bar per runtime, with a line from the smallest to the largest value.
 ///
 /// # Errors
@@ -104,9 +112,7 @@ pub(super) fn bars(row: &Row) -> Result<String, String> {
 /// As [`bars`].
 pub(super) fn curves(curves: &Curves, unit: &str) -> Result<String, String> {
     let mut text = String::new();
-    let mut procs: Vec<u64> = curves.values().flat_map(|curve| curve.keys().copied()).collect();
-    procs.sort_unstable();
-    procs.dedup();
+    let procs = procs(curves);
     let (least, most) = (procs.first().copied().unwrap_or(1), procs.last().copied().unwrap_or(1));
     let largest =
         curves.values().flat_map(BTreeMap::values).copied().fold(f64::MIN_POSITIVE, f64::max);

@@ -57,16 +57,9 @@ fn curves(lines: &[Line], name: &str) -> Result<Curves, String> {
     Ok(curves)
 }
 
-fn procs(curves: &Curves) -> Vec<u64> {
-    let mut all: Vec<u64> = curves.values().flat_map(|curve| curve.keys().copied()).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
 /// A line per runtime; the last column is the first value over the last.
 fn table(text: &mut String, workload: &Workload, quantity: &Quantity, curves: &Curves) {
-    let procs = procs(curves);
+    let procs = chart::procs(curves);
     let _ = write!(
         text,
         "\n## {}{}, {}\n\n| runtime |",
