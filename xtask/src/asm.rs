@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::cargo::{build, cargo, target_dir};
 use crate::cross;
+use crate::files;
 use crate::gate::{Report, root};
 
 /// The functions that are kept, in the order of the file; of those the first [`BY_HAND`] are no compiler's.
@@ -54,8 +55,7 @@ pub(crate) fn compare(arch: &str, bless: bool) -> Result<Report, String> {
     }
     let path = root().join(format!("crates/gmp-context/asm/{arch}.s"));
     if bless {
-        fs::create_dir_all(path.parent().expect("a folder")).map_err(|e| e.to_string())?;
-        fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        files::write(&path, &text)?;
         return Ok(report);
     }
     let mut kept = fs::read_to_string(&path).unwrap_or_default();

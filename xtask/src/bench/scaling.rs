@@ -11,7 +11,8 @@ use gmp_bench_contract::workloads::{Quantity, WORKLOADS, Workload};
 use crate::bench::chart::{self, Curves};
 use crate::bench::markdown::figure;
 use crate::bench::store::Line;
-use crate::bench::{html, store, write};
+use crate::bench::{html, store};
+use crate::files::write;
 
 /// Reads the lines and writes `scaling.md` and `scaling.html`.
 pub(super) fn report(lines: &Path, home: &Path) -> Result<(), String> {
