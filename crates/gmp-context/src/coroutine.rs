@@ -27,7 +27,8 @@ use std::thread;
 use crate::arch;
 use crate::context::{Commit, Context, no_commit, prepare, shadow_stack_active};
 use crate::fatal::fatal;
-use crate::memory::{PooledStack, StackMemory};
+use crate::memory::StackMemory;
+use crate::pooled::PooledStack;
 use crate::stack::default_stack_size;
 use crate::tools;
 
@@ -206,11 +207,11 @@ impl<In, Out, Ret, S: StackMemory> Coroutine<In, Out, Ret, S> {
         context: Context,
         word: *mut (),
     ) -> Resumed<Out, thread::Result<Ret>> {
-        let departure = tools::leave(context, false);
+        let departure = tools::leave(context);
         // SAFETY: suspended and used once — the caller's promise; its stack is ours, and we are resumed only by it. The
         // coroutine stays on this thread, so references to thread-locals stay right.
         let back = unsafe { arch::switch(context, no_commit, self.closure, word) };
-        tools::arrive(&departure);
+        tools::arrive(&departure, back.leaving);
         if back.arg.is_null() {
             self.context = Some(back.leaving);
             // SAFETY: a null `arg` means that `word` leads to an `Out` on the coroutine's stack, ours to move out.
@@ -257,12 +258,12 @@ impl<In, Out> Yielder<In, Out> {
     pub fn suspend(&self, output: Out) -> In {
         let mut output = ManuallyDrop::new(output);
         let word = (&raw mut output).cast();
-        let departure = tools::leave(self.resumer.get(), false);
+        let departure = tools::leave(self.resumer.get());
         // SAFETY: the resumer is suspended in `enter` and used once per resume; it reads `output`, which outlives that. We
         // run on the coroutine: a `Yielder` is lent to its closure only, cannot be sent, and cannot be moved into another
         // coroutine, whose types are 'static.
         let back = unsafe { arch::switch(self.resumer.get(), no_commit, null_mut(), word) };
-        tools::arrive(&departure);
+        tools::arrive(&departure, back.leaving);
         self.resumer.set(back.leaving);
         if back.word.is_null() {
             unwind_now();
@@ -303,7 +304,7 @@ where
     // Nobody looks at broken invariants afterwards except who gets the panic, as with any call that panics.
     let mut outcome = ManuallyDrop::new(catch_unwind(AssertUnwindSafe(run)));
     let word = (&raw mut outcome).cast();
-    tools::leave(yielder.resumer.get(), true);
+    tools::leave_for_good(yielder.resumer.get());
     // SAFETY: the resumer is suspended in `enter`; it moves the outcome out and never comes back.
     unsafe { arch::switch(yielder.resumer.get(), no_commit, FINISHED, word) };
     fatal("a coroutine was resumed after its end")
