@@ -14,7 +14,17 @@
 //! # Panics and destructors
 //! A panic in the coroutine stops at its entry and goes on in `resume`. Dropping a coroutine that is suspended resumes it
 //! once more with an unwind, so that the destructors on its stack run; code that catches the unwind and suspends again is
-//! unwound again. With `panic = "abort"` there is no unwinding: the stack is leaked instead, and its destructors never run.
+//! unwound again, for as long as it does. What stops any panic stops this one, too, and ends the process: an `extern "C"`
+//! frame, a destructor that panics meanwhile, a destructor that was suspended in because of a panic. With `panic = "abort"`
+//! there is no unwinding: the stack is leaked instead, and its destructors never run.
+//!
+//! A forgotten coroutine leaks its stack, which is never used again: what lies there may be borrowed, by the threads of a
+//! `thread::scope` for example.
+//!
+//! # What the compiler does not see
+//! A coroutine that is itself kept in a thread-local is dropped when its thread ends, perhaps after another thread-local whose
+//! value it has borrowed over a suspension, by `with`; its destructors then find that value gone. No coroutine on stacks can
+//! rule that out: keep none in a thread-local, or suspend in no `with`.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
