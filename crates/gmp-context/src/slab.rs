@@ -28,10 +28,11 @@
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
+use crate::errno::Errno;
 use crate::limits;
 use crate::lock::Lock;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use crate::sys::{self, Errno};
+use crate::sys;
 use crate::tools;
 
 const LIVE: u32 = 0x3fff_ffff;
@@ -265,7 +266,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Puts a guard below each slot of the run. System calls; does not allocate, but for the first limit looked up.
+    /// Puts a guard below each slot of the run. System calls; does not allocate.
     pub(crate) fn guard(&self, how: Guards) -> Result<(), Errno> {
         let (slab, count) = (self.slab, self.count as usize);
         let guard = guard_len(slab.size());
@@ -372,6 +373,7 @@ const PER_CHUNK: usize = (16 << 10) / size_of::<Slab>() - 1;
 static EPOCH: AtomicUsize = AtomicUsize::new(0);
 
 /// Changes when an address may have come to mean something else.
+#[cfg(feature = "std")]
 #[inline]
 pub(crate) fn epoch() -> usize {
     // Relaxed: who asks runs on a stack, and nobody unmaps that; whatever was mapped in place of another slab was given to
