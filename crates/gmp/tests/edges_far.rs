@@ -18,7 +18,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn none_ends<L: Copy + Send + Sync + 'static>(limits: &[L], waits: &[(&'static str, fn(L))]) {
     let first = goroutine(|| {
         let (over, ended) = chan::unbounded();
-        for (&limit, &(name, wait)) in limits.iter().flat_map(|l| waits.iter().map(move |w| (l, w))) {
+        for (&limit, &(name, wait)) in limits.iter().flat_map(|l| waits.iter().map(move |w| (l, w)))
+        {
             let over = over.clone();
             go(move || {
                 wait(limit);
@@ -127,13 +128,18 @@ fn no_time_at_all() {
         assert_eq!(list.select_deadline(past).unwrap().recv(&rx), Err(chan::RecvError));
         let (context, cancel) = Context::background().with_deadline(past);
         cancel.cancel_with("too late to be the cause");
-        assert_eq!(context.cause().unwrap().to_string(), ContextError::DeadlineExceeded.to_string());
+        assert_eq!(
+            context.cause().unwrap().to_string(),
+            ContextError::DeadlineExceeded.to_string()
+        );
         sleep_until(past);
         assert!(after(Duration::ZERO).try_recv().is_ok());
         // A tick that is due and was not received counts as still to come.
         let timer = Timer::new(Duration::ZERO);
         assert!(timer.stop() && !timer.stop() && timer.receiver().try_recv().is_err());
-        assert!(!timer.reset(Duration::ZERO) && timer.receiver().try_recv().is_ok() && !timer.stop());
+        assert!(
+            !timer.reset(Duration::ZERO) && timer.receiver().try_recv().is_ok() && !timer.stop()
+        );
         assert!(!Condvar::new().wait_for(&mut Mutex::new(()).lock(), Duration::ZERO));
     });
 }

@@ -71,7 +71,10 @@ fn first(rx: &Receiver<u32>) -> Result<u32, Box<dyn Error>> {
     Ok(rx.recv()?)
 }
 
-fn pass<T: Send + Sync + 'static>(tx: &Sender<T>, value: T) -> Result<(), Box<dyn Error + Send + Sync>> {
+fn pass<T: Send + Sync + 'static>(
+    tx: &Sender<T>,
+    value: T,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     tx.send(value)?;
     Ok(())
 }

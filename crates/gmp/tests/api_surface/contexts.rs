@@ -70,7 +70,10 @@ fn deadlines() {
     assert_eq!(work(&context), Err(ContextError::DeadlineExceeded));
     let at = Instant::now();
     let (context, _cancel) = Context::background().with_deadline(at);
-    assert_eq!((context.deadline(), context.err()), (Some(at), Some(ContextError::DeadlineExceeded)));
+    assert_eq!(
+        (context.deadline(), context.err()),
+        (Some(at), Some(ContextError::DeadlineExceeded))
+    );
     assert_eq!(Context::background().deadline(), None);
 }
 
@@ -80,7 +83,10 @@ fn values_and_functions() {
     let context = Context::background().with_value(User("u")).with_value::<u8>(7);
     let (below, cancel) = context.with_cancel();
     let user: Option<&User> = below.value::<User>();
-    assert_eq!((user.map(|u| u.0), below.value::<u8>(), below.value::<u16>()), (Some("u"), Some(&7), None));
+    assert_eq!(
+        (user.map(|u| u.0), below.value::<u8>(), below.value::<u16>()),
+        (Some("u"), Some(&7), None)
+    );
     let (tx, rx) = gmp::chan::bounded(1);
     let stop: Stop = below.after_func(move || tx.send("ran").unwrap());
     let other: Stop = below.after_func(|| unreachable!());

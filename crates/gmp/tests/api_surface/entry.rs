@@ -70,7 +70,8 @@ fn run_borrows_and_returns() {
         })
     };
     assert_eq!((length, list.len()), (3, 3));
-    let builder = Builder::new().max_procs(2).stack_size(128 << 10).time_slice(Duration::from_millis(5));
+    let builder =
+        Builder::new().max_procs(2).stack_size(128 << 10).time_slice(Duration::from_millis(5));
     // SAFETY: as above.
     let procs = unsafe { builder.max_threads(100).run::<usize>(gmp::runtime::gomaxprocs) };
     assert_eq!(procs, 2);

@@ -4,7 +4,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use gmp::fs::{self, DirBuilder, DirEntry, File, FileType, Metadata, OpenOptions, Permissions, ReadDir};
+use gmp::fs::{
+    self, DirBuilder, DirEntry, File, FileType, Metadata, OpenOptions, Permissions, ReadDir,
+};
 
 struct Dir(PathBuf);
 
@@ -27,7 +29,10 @@ fn functions() -> io::Result<()> {
     let dir = Dir::new("functions")?;
     let at = |name: &str| dir.0.join(name);
     fs::write(at("a"), "text")?;
-    assert_eq!((fs::read(at("a"))?, fs::read_to_string(at("a"))?), (b"text".to_vec(), "text".to_owned()));
+    assert_eq!(
+        (fs::read(at("a"))?, fs::read_to_string(at("a"))?),
+        (b"text".to_vec(), "text".to_owned())
+    );
     let bytes: u64 = fs::copy(at("a"), at("b"))?;
     fs::rename(at("b"), at("c"))?;
     fs::hard_link(at("a"), at("d"))?;

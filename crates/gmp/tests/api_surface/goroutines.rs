@@ -43,7 +43,8 @@ fn closures_of_all_kinds() {
         8
     }
     assert_eq!(gmp::go(plain).join().unwrap(), 8);
-    let error = gmp::go(|| -> Result<u32, Box<dyn Error + Send + Sync>> { Ok("x".parse::<u32>()?) });
+    let error =
+        gmp::go(|| -> Result<u32, Box<dyn Error + Send + Sync>> { Ok("x".parse::<u32>()?) });
     assert!(error.join().unwrap().is_err());
     let never: JoinHandle<()> = gmp::go(|| gmp::goexit());
     assert!(never.join().unwrap_err().is::<Goexit>());

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use gmp::context::Context;
 use gmp::sync::{
-    Barrier, BarrierWaitResult, Condvar, ErrGroup, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock,
-    RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphoreGuard, SingleFlight, WaitGroup,
+    Barrier, BarrierWaitResult, Condvar, ErrGroup, LazyLock, Mutex, MutexGuard, Once, OnceLock,
+    RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphoreGuard, SingleFlight, WaitGroup,
 };
 
-static CACHE: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(|| Mutex::new(HashMap::new()));
+static CACHE: LazyLock<Mutex<HashMap<String, usize>>> =
+    LazyLock::new(|| Mutex::new(HashMap::new()));
 static CONFIG: OnceLock<Vec<u8>> = OnceLock::new();
 
 #[gmp::test(unsafe)]
@@ -112,7 +113,8 @@ fn groups() {
     }
     let result: Result<(), std::num::ParseIntError> = group.wait();
     assert!(result.is_err());
-    let (group, context): (ErrGroup<String>, Context) = ErrGroup::with_context(&Context::background());
+    let (group, context): (ErrGroup<String>, Context) =
+        ErrGroup::with_context(&Context::background());
     let inner = context.clone();
     group.go(move || inner.done().recv().map(|never| match never {}).or(Ok(())));
     group.go(|| Err("first".into()));

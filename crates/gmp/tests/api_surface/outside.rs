@@ -9,7 +9,8 @@ use gmp::signal::{self, Signal};
 
 #[gmp::test(unsafe)]
 fn processes() -> io::Result<()> {
-    let output: Output = Command::new("sh").arg("-c").args(["echo $WHO"]).env("WHO", "me").output()?;
+    let output: Output =
+        Command::new("sh").arg("-c").args(["echo $WHO"]).env("WHO", "me").output()?;
     assert_eq!((output.stdout.as_slice(), output.status.success()), (&b"me\n"[..], true));
     let status: ExitStatus = Command::new("sh").args(["-c", "exit 3"]).current_dir("/").status()?;
     assert_eq!(status.code(), Some(3));

@@ -91,7 +91,8 @@ fn types_of_messages_and_results() {
 /// As a method of a struct with borrowed lists: crossbeam-channel's shape.
 #[gmp::test(unsafe)]
 fn a_list_made_at_run_time() {
-    let channels: Vec<(Sender<usize>, Receiver<usize>)> = (0..3).map(|_| chan::bounded(1)).collect();
+    let channels: Vec<(Sender<usize>, Receiver<usize>)> =
+        (0..3).map(|_| chan::bounded(1)).collect();
     channels[1].0.send(11).unwrap();
     let mut list = Select::new();
     let indices: Vec<usize> = channels.iter().map(|(_, rx)| list.recv(rx)).collect();
