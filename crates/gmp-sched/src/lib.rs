@@ -77,6 +77,7 @@ mod p;
 mod park;
 mod parker;
 mod photo;
+mod post;
 mod preempt;
 mod queue;
 mod rng;
