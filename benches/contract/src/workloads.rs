@@ -213,6 +213,22 @@ pub const WORKLOADS: &[Workload] = &[
         &[ns(&[Versus("go", 1.0), VersusFrom(16, "go", 0.5)])],
     ),
     row(
+        "mutex_64",
+        "mutex, 64 goroutines",
+        "lock + unlock",
+        (20_000_000, 4_000_000),
+        Tenth,
+        &[ns(&[Versus("go", 1.0)])],
+    ),
+    row(
+        "mutex_1000",
+        "mutex, 1,000 goroutines",
+        "lock + unlock",
+        (20_000_000, 4_000_000),
+        Tenth,
+        &[ns(&[Versus("go", 1.0)])],
+    ),
+    row(
         "ring_503",
         "thread ring 503",
         "hops",
@@ -321,9 +337,10 @@ mod tests {
             assert!(WORKLOADS[..i].iter().all(|other| other.name != workload.name));
             for size in [workload.size, workload.quick] {
                 let group = match workload.name {
-                    "spawn_batch" | "yield_1000" | "echo" => 1000,
+                    "spawn_batch" | "yield_1000" | "echo" | "mutex_1000" => 1000,
                     "chan_100to100" => 100,
                     "mutex_8" => 8,
+                    "mutex_64" => 64,
                     "done_10k" => 10_000,
                     "select_4" => 4,
                     "yield_2" => 2,

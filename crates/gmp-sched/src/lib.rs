@@ -100,6 +100,7 @@ mod testing;
 mod timers;
 mod trace;
 mod trace_ring;
+mod turnstile;
 mod wait;
 mod wakeword;
 mod worth;
