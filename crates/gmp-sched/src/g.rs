@@ -474,6 +474,12 @@ impl Current {
         self.header().id()
     }
 
+    /// A number of its runtime, not 0, which no other runtime of the process has or will have.
+    pub fn runtime(&self) -> usize {
+        // Schedulers are never freed.
+        ptr::from_ref(self.header().sched).addr()
+    }
+
     /// The name that its builder gave it.
     pub fn name(&self) -> Option<&str> {
         self.header().name()
