@@ -74,6 +74,7 @@ mod next;
 mod on_thread;
 mod os_thread;
 mod p;
+mod pace;
 mod park;
 mod parker;
 mod photo;
