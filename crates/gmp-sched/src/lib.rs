@@ -79,6 +79,7 @@ mod pace;
 mod park;
 mod parker;
 mod photo;
+mod post;
 mod preempt;
 mod queue;
 mod rng;
