@@ -67,7 +67,12 @@ pub(crate) fn find(m: &'static M) -> Found {
         let found = first
             .or_else(|| p.next_in_turn())
             .or_else(|| global(m, p))
-            .or_else(|| poll(m, p))
+            .or_else(|| {
+                if p.pace.is_open() {
+                    p.pace.end(clock::now(), p.counters.switches.get());
+                }
+                poll(m, p)
+            })
             .or_else(|| steal::steal(m, p));
         match found {
             Some(g) => {
@@ -154,6 +159,14 @@ fn poll(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     while let Some(g) = ready.pop() {
         m.sched.push_local(p, g);
     }
-    m.sched.published();
+    call_help(m, p, p.ring.len());
     Some(first)
+}
+
+/// `p` has got what the poller found, and `backlog` wait behind what it runs first: others are called if that takes long.
+pub(crate) fn call_help(m: &'static M, p: &'static P, backlog: u32) {
+    p.pace.begin(clock::now(), p.counters.switches.get());
+    if p.pace.is_long(backlog.into()) {
+        m.sched.published();
+    }
 }

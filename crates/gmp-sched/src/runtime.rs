@@ -12,10 +12,10 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use crate::caller::Current;
 use crate::config::Config;
 use crate::critical::critical;
 use crate::fatal;
-use crate::g::Current;
 use crate::metrics::Metrics;
 use crate::monitor;
 use crate::scheduler::Scheduler;
