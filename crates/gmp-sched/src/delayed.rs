@@ -108,7 +108,9 @@ fn warn() {
     static SAID: AtomicBool = AtomicBool::new(false);
     // Relaxed: whoever comes first says it.
     if !SAID.swap(true, Ordering::Relaxed) {
-        fatal::write("gmp: a timer's goroutine starts late, the kernel has no memory for its stack\n");
+        fatal::write(
+            "gmp: a timer's goroutine starts late, the kernel has no memory for its stack\n",
+        );
     }
 }
 
