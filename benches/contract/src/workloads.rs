@@ -262,6 +262,34 @@ pub const WORKLOADS: &[Workload] = &[
         &[ms(&[AtMost(60.0)])],
     ),
     row(
+        "timers_armed",
+        "a million armed timers",
+        "timers",
+        (1_000_000, 200_000),
+        WarmUp::None,
+        &[
+            named(".arm", "ns/op", &[Versus("go", 1.0)]),
+            named(".bytes", "B", &[]),
+            named(".stop", "ns/op", &[Versus("go", 1.0)]),
+        ],
+    ),
+    row(
+        "timers_churn",
+        "timers set, reset and stopped, per processor",
+        "operations",
+        (4_000_000, 800_000),
+        WarmUp::None,
+        &[ns(&[AtMost(200.0), Versus("go", 1.0)])],
+    ),
+    row(
+        "timers_late",
+        "lateness of 1000 sleepers beside busy channels",
+        "sleeps",
+        (50_000, 10_000),
+        WarmUp::None,
+        &[named(".p50", "ms", &[]), named(".p99", "ms", &[])],
+    ),
+    row(
         "parked",
         "parked goroutines, default stacks",
         "goroutines",
@@ -337,7 +365,9 @@ mod tests {
             assert!(WORKLOADS[..i].iter().all(|other| other.name != workload.name));
             for size in [workload.size, workload.quick] {
                 let group = match workload.name {
-                    "spawn_batch" | "yield_1000" | "echo" | "mutex_1000" => 1000,
+                    "spawn_batch" | "yield_1000" | "echo" | "mutex_1000" | "timers_late" => 1000,
+                    // Pairs of operations, on up to 16 processors.
+                    "timers_churn" => 4 * 16,
                     "chan_100to100" => 100,
                     "mutex_8" => 8,
                     "mutex_64" => 64,

@@ -47,6 +47,7 @@ mod claim;
 mod clock;
 mod config;
 mod cpus;
+mod credits;
 mod critical;
 mod current;
 mod debugger;

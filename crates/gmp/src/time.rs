@@ -177,6 +177,9 @@ impl Timer {
             Kind::Value(core) => core.reset(Some(after_now(d)), None),
             Kind::Function { run, pending } => {
                 let mut pending = pending.lock();
+                if pending.as_ref().is_some_and(|start| start.reset(after_now(d))) {
+                    return true;
+                }
                 let prevented = pending.take().is_some_and(|start| start.cancel());
                 *pending = Some(start_at(d, run));
                 prevented

@@ -9,6 +9,7 @@ mod latency;
 mod memory;
 mod network;
 mod spawn;
+mod timers;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,6 +40,9 @@ fn main() -> ExitCode {
             Run("fib", |job| timed(job, spawn::fib)),
             Run("fork_work", |job| timed(job, spawn::fork_work)),
             Run("sleeps", |job| timed(job, latency::sleeps)),
+            Run("timers_armed", |job| goroutine(job, Builder::new(), timers::armed)),
+            Run("timers_churn", |job| goroutine(job, Builder::new(), timers::churn)),
+            Run("timers_late", |job| goroutine(job, Builder::new(), timers::late)),
             Run("parked", |job| goroutine(job, Builder::new(), memory::parked)),
             Run("parked_64k", |job| {
                 goroutine(job, Builder::new().stack_size(64 << 10), memory::parked)
