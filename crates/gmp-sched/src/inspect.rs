@@ -11,7 +11,7 @@ use gmp_context::{Context, Frame};
 
 use crate::clock;
 use crate::g::{Described, G, GoId};
-use crate::on_thread::{self, OnThread};
+use crate::on_thread::{self, OnThread, Session};
 use crate::scheduler::Scheduler;
 use crate::slots;
 use crate::sync::plain::Ordering;
@@ -84,6 +84,8 @@ pub fn inspect(
     on_thread: &mut dyn FnMut(&OnThread<'_>),
 ) {
     let Some(sched) = Scheduler::try_current() else { return };
+    // Before the freeze, and so given back after the thaw.
+    let mut session = Session::begin();
     let now = clock::now();
     let frozen = sched.freeze();
     let mut look = |g| {
@@ -118,7 +120,7 @@ pub fn inspect(
             n += 1;
         }
     });
-    on_thread::visit_all(sched, interrupt, on_thread);
+    on_thread::visit_all(sched, interrupt, &mut session, on_thread);
     // Looking at a hundred thousand takes a while, in which those that ran may have parked, for as long as the freeze.
     for &g in &moving[..n] {
         look(g);

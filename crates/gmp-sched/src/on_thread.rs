@@ -22,7 +22,7 @@ use crate::sync::plain::{AtomicBool, AtomicPtr, Ordering};
 use crate::sys;
 
 /// Words of a stack that are copied at most, from the innermost frame outwards: a hundred frames of a KiB and some.
-const WORDS: usize = 16 << 10;
+pub(crate) const WORDS: usize = 16 << 10;
 /// How long a thread may take to answer, in nanoseconds: it may wait for a CPU, and it may be in a critical section.
 const PATIENCE: u64 = 100_000_000;
 /// The same where the process ends with this dump, and how much longer all of them together may take.
@@ -109,11 +109,13 @@ fn studio() -> &'static Studio {
     })
 }
 
-/// The right to use the studio.
-struct Session(&'static Studio);
+/// The right to use the studio. Whoever has it allocates nothing and takes no lock that user code can hold: a goroutine that
+/// was stopped with it may wait for who waits for the studio.
+pub(crate) struct Session(&'static Studio);
 
 impl Session {
-    fn begin() -> Session {
+    /// Waits for it. To be called before a freeze, not in one: whoever has the studio may need a runtime that goes on.
+    pub(crate) fn begin() -> Session {
         let studio = studio();
         // Acquire: pairs with Release in `drop`.
         while studio.busy.swap(true, Ordering::Acquire) {
@@ -205,19 +207,20 @@ pub(crate) fn pose(m: &M, at: &Registers) {
 pub(crate) fn visit_all(
     sched: &'static Scheduler,
     interrupt: bool,
+    session: &mut Session,
     visit: &mut dyn FnMut(&OnThread<'_>),
 ) {
-    let mut session = Session::begin();
     let begun = clock::now();
     let patience = if interrupt { LAST_PATIENCE } else { PATIENCE };
     for_each(sched, &mut |m| {
         let Some(id) = running(m) else { return };
         let left = (FOR_ALL * patience).saturating_sub(clock::now() - begun);
-        show(sched, m, id, interrupt, left.min(patience), &mut session, visit);
+        show(sched, m, id, interrupt, left.min(patience), session, visit);
     });
 }
 
-/// Shows the stack of the goroutine that `m` runs, as [`visit_all`] does.
+/// Shows the stack of the goroutine that `m` runs, as [`visit_all`] does; `visit` must not allocate or take a lock that user
+/// code can hold.
 pub(crate) fn visit_one(
     sched: &'static Scheduler,
     m: &'static M,
