@@ -1,4 +1,5 @@
-//! What single operations cost when nobody is in the way: `cargo bench -p gmp-benches`, and `-- NAME` for some of them.
+//! What single operations cost when nobody is in the way: `cargo bench -p gmp-benches --bench micro`, and
+//! `-- NAME` for some of them.
 //!
 //! Criterion shows distributions and compares with the run before, which is what one wants while changing a hot path. For
 //! figures beside other runtimes there is `cargo xtask bench`. Everything runs on one P, so that no hand-over between

@@ -3,8 +3,8 @@
 //! The switch is a dozen instructions whose neighbours the compiler chooses: what it saves around them is the cost. So the
 //! code of a few functions of `gmp-context`'s example `asm` is kept in `crates/gmp-context/asm/`, and this gate builds them
 //! anew and compares. Another compiler may do it differently and no worse: look at the difference, then `--bless` it. With
-//! another compiler than the one in the file's first line, as in `cargo xtask ci` some day, only what is written by hand
-//! is compared. The other architecture is built with what `cargo xtask cross` has installed, and compared by that.
+//! another compiler than the one in the file's first line only what is written by hand is compared, since this gate
+//! of `cargo xtask ci` runs with whatever compiler there is. The other architecture is built with what `cargo xtask cross` has installed, and compared by that.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::cargo::{build, cargo, target_dir};
 use crate::cross;
+use crate::files;
 use crate::gate::{Report, root};
 
 /// The functions that are kept, in the order of the file; of those the first [`BY_HAND`] are no compiler's.
@@ -54,8 +55,7 @@ pub(crate) fn compare(arch: &str, bless: bool) -> Result<Report, String> {
     }
     let path = root().join(format!("crates/gmp-context/asm/{arch}.s"));
     if bless {
-        fs::create_dir_all(path.parent().expect("a folder")).map_err(|e| e.to_string())?;
-        fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        files::write(&path, &text)?;
         return Ok(report);
     }
     let mut kept = fs::read_to_string(&path).unwrap_or_default();

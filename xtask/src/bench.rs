@@ -29,6 +29,8 @@ use std::path::{Path, PathBuf};
 
 use options::Options;
 
+use crate::files::write;
+
 /// Runs the task; see `cargo xtask bench --help`. Blocks the thread for minutes.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let Some(options) = Options::parse(args)? else {
@@ -67,12 +69,4 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 
 fn saved(home: &Path, name: &str) -> PathBuf {
     home.join("saved").join(format!("{name}.json"))
-}
-
-/// Writes a file, and the folder around it.
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let folder = path.parent().ok_or("a file lies in a folder")?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, text))
-        .map_err(|e| format!("{}: {e}", path.display()))
 }

@@ -81,7 +81,8 @@ fn install() -> Result<(), String> {
 fn tests(args: &[String]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["test", "--no-fail-fast", "--target", TARGET]);
+    command.current_dir(root()).args(["test", "--no-fail-fast"]);
+    prepare(&mut command);
     if args.is_empty() {
         command.args(["-p", "gmp-context"]);
     }
@@ -89,10 +90,8 @@ fn tests(args: &[String]) -> Command {
     // its own: in a shared one each would take the other's work for stale.
     command
         .args(args)
-        .env("RUSTC", RUSTC)
         .env("RUSTDOC", RUSTDOC)
         .env("CARGO_TARGET_DIR", root().join("target").join("cross"))
-        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", EMULATOR)
         .env("GMP_TEST_RUNNER", EMULATOR);
     println!("  {}", process::show(&command));
@@ -116,7 +115,21 @@ fn count(output: &str, word: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::{RUSTC, TARGET, count, tests};
+
+    #[test]
+    fn a_build_for_the_target_whatever_the_tests_are_told() {
+        let command = tests(&["--".into(), "--nocapture".into()]);
+        let args: Vec<_> = command.get_args().collect();
+        assert_eq!(args, ["test", "--no-fail-fast", "--target", TARGET, "--", "--nocapture"]);
+        let set =
+            |name: &str| command.get_envs().any(|(key, value)| key == name && value.is_some());
+        for name in ["RUSTDOC", "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "GMP_TEST_RUNNER"]
+        {
+            assert!(set(name), "{name}");
+        }
+        assert!(command.get_envs().any(|env| env == ("RUSTC".as_ref(), Some(RUSTC.as_ref()))));
+    }
 
     #[test]
     fn results_are_added_up() {

@@ -9,7 +9,7 @@ use crate::gate::Report;
 use crate::process::capture;
 use crate::tools::{self, Tool};
 
-/// Without the features for fetching over ssh and the like.
+/// With its default features.
 const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", options: &[] };
 
 /// The workspaces, by their manifests.

@@ -1,4 +1,4 @@
-//! The files of the repository, as the gates see them.
+//! The files of the repository, as the gates see them; and how tasks write one.
 
 use std::fs;
 use std::path::Path;
@@ -68,6 +68,14 @@ pub(crate) fn all(root: &Path) -> Result<Vec<File>, String> {
     walk(root, "", &mut files).map_err(|e| format!("reading {}: {e}", root.display()))?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// Writes a file, and makes the folder around it.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
+    let folder = path.parent().ok_or("a file lies in a folder")?;
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, text))
+        .map_err(|e| format!("{}: {e}", path.display()))
 }
 
 fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> std::io::Result<()> {

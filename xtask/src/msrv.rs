@@ -9,13 +9,13 @@ use std::process::Command;
 use crate::cargo::{build, published, target_dir, toolchain};
 use crate::debian;
 use crate::gate::Report;
+use crate::tools::may_install;
 
 /// The `rust-version` of the workspace.
 const MSRV: &str = env!("CARGO_PKG_RUST_VERSION");
 
 pub(crate) fn run(args: &[String]) -> Result<Report, String> {
-    let install = args.iter().any(|arg| arg == "--install") || std::env::var_os("CI").is_some();
-    let (mut command, origin) = match compiler(install) {
+    let (mut command, origin) = match compiler(may_install(args)) {
         Ok(found) => found,
         Err(reason) => return Ok(Report::skipped(format!("no Rust {MSRV}: {reason}"))),
     };

@@ -3,7 +3,7 @@
 //!
 //! Two kernels of that kind. One is simulated: a filter of system calls lets `mmap` fail as the kernel would, for anonymous
 //! memory of a MiB and more, which is what slabs are. The other is real, `vm.overcommit_memory=2`; since the setting holds
-//! for the whole machine, `GMP_TEST_OVERCOMMIT=1` has to ask for it, and the workflow does.
+//! for the whole machine, `GMP_TEST_OVERCOMMIT=1` has to ask for it, as root; nothing does by itself.
 #![cfg(not(feature = "sanitizer"))]
 
 use std::fs;

@@ -32,11 +32,8 @@ use crate::wait::WaitReason;
 /// # }) };
 /// ```
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
-    let section = enter();
-    if let Some(section) = &section {
-        // Here, in a frame that stays: what a dump shows of the goroutine meanwhile.
-        section.m.halted.begin(&Registers::here());
-    }
+    // Here, in a frame that stays: what a dump shows of the goroutine meanwhile.
+    let _section = enter(&Registers::here());
     f()
 }
 
@@ -47,8 +44,8 @@ struct Section {
     lease: Seen,
 }
 
-/// B1; none outside goroutines and in sections that are open already.
-fn enter() -> Option<Section> {
+/// B1, from where `at` says; none outside goroutines and in sections that are open already.
+fn enter(at: &Registers) -> Option<Section> {
     let section = critical();
     let m = section.m()?;
     let g = m.g()?;
@@ -58,7 +55,10 @@ fn enter() -> Option<Section> {
     // SAFETY: as above.
     trace::note(m, TraceKind::Stop(WaitReason::Blocking), unsafe { g.as_ref() }.id());
     m.set_p(None);
-    Some(Section { m, p, lease: p.lease.enter() })
+    let lease = p.lease.enter();
+    // In the section, so that no handler writes registers at the same time.
+    m.halted.begin(at);
+    Some(Section { m, p, lease })
 }
 
 impl Drop for Section {

@@ -4,7 +4,7 @@
 //! *durably blocked* when only another goroutine of the bubble, or the bubble's clock, can end its wait; which waits
 //! are, is said by their reason. The bubble counts its *active* goroutines, those that are not:
 //!
-//! - **B1** who begins a durable wait is taken off the count in the commit of its park, just before others can see it;
+//! - **B1** who begins a durable wait is taken off the count in the commit of its park, when others can end it already;
 //!   who ends the wait puts it on again before making it runnable. Spawning counts, ending takes off.
 //! - **B2** who brings the count to zero *settles*. Nobody of the bubble runs now, and nobody outside may end a wait
 //!   inside, so it is alone: it wakes whoever waits for this moment (`wait`), else lets the clock jump to the next
@@ -243,7 +243,7 @@ impl Bubble {
     fn settle(&self) {
         loop {
             // Acquire: pairs with Release in `wait_for_bubble`.
-            let idle = self.idle_waiter.swap(ptr::null_mut(), Ordering::AcqRel);
+            let idle = self.idle_waiter.swap(ptr::null_mut(), Ordering::Acquire);
             if let Some(raw) = NonNull::new(idle) {
                 // SAFETY: stored by `wait_for_bubble`, which is parked: it was active until its commit.
                 let waiter = unsafe { Waiter::from_raw(raw) };

@@ -53,7 +53,7 @@ impl Halted {
         Halted { count: AtomicU32::new(0), registers: [0, 0, 0, 0].map(AtomicUsize::new) }
     }
 
-    /// H1, by the thread. False if it rests already, further out.
+    /// H1, by the thread, in a critical section or in the handler. False if it rests already, further out.
     #[inline]
     pub(crate) fn begin(&self, at: &Registers) -> bool {
         // Relaxed: this thread's own, until it rests.

@@ -86,6 +86,7 @@ mod scheduler;
 mod segment;
 mod sleep;
 mod slots;
+mod spare;
 mod spawner;
 mod steal;
 mod stop;

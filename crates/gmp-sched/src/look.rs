@@ -97,7 +97,7 @@ pub(crate) fn look(
         (seen.lease, seen.lease_since) = (lease, now);
     }
     if lease.is_takeable() {
-        return look_blocked(sched, p, seen, now, need.missed);
+        return look_blocked(sched, p, m, seen, now, need.missed);
     }
     let before = *seen;
     let cpu = sched.cpu_time(m);
@@ -137,6 +137,7 @@ pub(crate) fn look(
         if idle && sched.monitor.may_retake(sched) && lost::retake(sched, m, p) {
             need.served(pressed);
             lost.add(m, seen.cpu, now);
+            sched.reclaim_spare(m);
             lend(sched, p, pressed);
         }
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
@@ -207,6 +208,7 @@ pub(crate) fn lend(sched: &'static Scheduler, p: &'static P, pressed: bool) {
 fn look_blocked(
     sched: &'static Scheduler,
     p: &'static P,
+    m: &'static M,
     seen: &Seen,
     now: u64,
     missed: bool,
@@ -223,6 +225,7 @@ fn look_blocked(
         return now + ALERT;
     }
     p.counters.handoffs.bump();
+    sched.reclaim_spare(m);
     sched.pass_on(p, wanted);
     now + ALERT
 }

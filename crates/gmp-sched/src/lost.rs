@@ -10,6 +10,7 @@ use std::ptr;
 
 use crate::blocking;
 use crate::clock::NEVER;
+use crate::g::GoId;
 use crate::hold::{Lost, Settled};
 use crate::look::falls_asleep;
 use crate::m::M;
@@ -27,10 +28,10 @@ const GRACE: u64 = 200_000;
 const SOON: u64 = 100_000;
 /// How long it leaves one alone that goes on sleeping, at most: bounds how long it may compute unseen.
 const SELDOM: u64 = 5_000_000;
-/// How often a thread is asked to stop for good, 50 µs apart.
-const ASKED: u32 = 110;
 /// Added to that for each thread in the list, so that looking at ten thousand costs what looking at a few does.
 const EACH: u64 = 20_000;
+/// How often a thread is asked to stop for good, 50 µs apart.
+const ASKED: u32 = 110;
 
 /// What the monitor notes about one thread, in its M. The monitor's alone.
 #[derive(Debug, Default)]
@@ -221,7 +222,9 @@ impl Scheduler {
 /// Notes what happens to the goroutine of `m`, for traces. By the monitor.
 fn note(m: &M, p: &P, kind: TraceKind) {
     if let Some(g) = m.seen_g() {
-        // SAFETY: slots are never freed, and the field is atomic.
-        trace::note_by_monitor(m, kind, unsafe { g.as_ref() }.id(), p.index);
+        // SAFETY: slots are never freed, and this field is atomic; the others may be somebody else's by now.
+        let id = unsafe { &(*g.as_ptr()).id };
+        // Relaxed: a number for people.
+        trace::note_by_monitor(m, kind, GoId(id.load(Ordering::Relaxed)), p.index);
     }
 }

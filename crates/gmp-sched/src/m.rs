@@ -18,6 +18,8 @@ use crate::on_thread;
 use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
+use crate::spare::Spare;
+use crate::sync::light_fence;
 use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, Ordering, compiler_fence};
 use crate::sys::Use;
 use crate::trace::{self, Ring};
@@ -53,9 +55,7 @@ pub(crate) struct M {
     /// The M that this M, when woken, took the P from in the signal handler.
     pub(crate) stopped: AtomicPtr<M>,
     /// The idle M that takes over the P should this one be stopped; itself if the monitor will.
-    pub(crate) spare: AtomicPtr<M>,
-    /// The P that it has left to the monitor when it was stopped.
-    pub(crate) left: AtomicPtr<P>,
+    pub(crate) spare: Spare<M, P>,
     /// What the preemption side calls this thread.
     pub(crate) token: AtomicPtr<()>,
     /// Next in the list of idle Ms; guarded by its lock.
@@ -113,8 +113,7 @@ impl M {
             wake_searching: AtomicBool::new(false),
             searching: Cell::new(false),
             stopped: AtomicPtr::new(ptr::null_mut()),
-            spare: AtomicPtr::new(ptr::null_mut()),
-            left: AtomicPtr::new(ptr::null_mut()),
+            spare: Spare::new(),
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
@@ -204,6 +203,8 @@ impl M {
         if let Some(p) = p {
             // Release: pairs with Acquire in the monitor, which reads this M through the P.
             p.m.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
+            // For N3 of `next.rs`.
+            light_fence();
         }
         self.hold.set(p.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut()));
     }
@@ -256,8 +257,8 @@ impl M {
 
     /// Moves its thread, which is ready and gets no CPU, to another CPU. By the monitor.
     pub(crate) fn move_away(&self) {
-        // Relaxed, both: written before the M was first seen by others; a goroutine that locks itself to the thread at
-        // this moment may find it moved once.
+        // Relaxed, both: written before the M was first seen by others. A goroutine that locks itself to the thread at this very
+        // moment, and then chooses its CPUs, may find its choice undone; `Placing` leaves alone what was chosen before.
         let tid = self.tid.load(Ordering::Relaxed);
         if let Some(placing) = self.sched.placing.as_ref().filter(|_| tid != 0) {
             if !self.locked.load(Ordering::Relaxed) {

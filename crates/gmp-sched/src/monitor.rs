@@ -36,7 +36,7 @@ const TRIM_SOME: usize = 256;
 /// How long every P is idle before all pages of free stacks go back, and slabs that nobody needs: bursts of work shall find
 /// what the last one left. After that it sleeps for good.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How much longer than its look its pause is, at least. The kernel lets a thread that wakes go before the one that runs
+/// How much longer than its look its pause is, at least, up to [`CALM`]: a look may also be long because it did not run. The kernel lets a thread that wakes go before the one that runs
 /// only if it has not had more than its share; with four threads on the CPU that takes three times the look.
 const REST: u64 = 4;
 /// The shortest pause.
@@ -176,10 +176,11 @@ pub(crate) fn run(sched: &'static Scheduler) {
         serve_orphans(sched);
         sched.spawner.try_again(now);
         let end = clock::now();
-        let pause = next.saturating_sub(end).max(REST * (end - now)).max(SHORTEST);
+        let rest = (REST * (end - now)).min(CALM);
+        let pause = next.saturating_sub(end).max(rest).max(SHORTEST);
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
     }
-    sched.serve_leaving();
+    sched.end_leaving();
     if lost.len() > 0 {
         // Those that have stopped for want of a P are released with the others (stop.rs, Z2).
         lost.look(sched, clock::now());

@@ -21,6 +21,9 @@
 //! N1; so N3 sees E1, or the end of that section, whose writes its Acquire makes visible: the slot is as O2 left it. If
 //! the 0 is of an N5, its Release makes N4 visible to O2. And when both swap, the swaps decide.
 //!
+//! Who the owner is may change meanwhile. The new one says so (`M::set_p`), in a section, with a light fence before its
+//! first O1. If N3 does not see that, N2 came before it, so its O1 sees N1.
+//!
 //! Where no heavy fence can be had `shared` stays set, and everybody swaps.
 
 use std::ptr::{self, NonNull};
@@ -101,7 +104,7 @@ impl<T> Next<T> {
         if self.always_shared {
             return self.grab();
         }
-        // Relaxed (N1): ordered by the fence; thieves among each other by N5 and this.
+        // Acquire (N1): pairs with Release in the last thief's N5. The owner's side is ordered by the fence.
         if self.shared.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return None;
         }

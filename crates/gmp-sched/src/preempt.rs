@@ -17,6 +17,7 @@
 
 use std::ptr::{self, NonNull};
 
+use crate::clock;
 use crate::g::G;
 use crate::halted::Registers;
 use crate::hogs;
@@ -27,8 +28,9 @@ use crate::on_thread;
 use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sleep;
+use crate::stop;
 use crate::sync::plain::Ordering;
-use crate::sys::Use;
+use crate::sys::{self, Use};
 use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
@@ -62,6 +64,10 @@ pub unsafe fn try_hand_over(m: *const (), at: &Registers) -> bool {
         hand_over(m)
     };
     m.hold.leave();
+    if !stops && !lost {
+        // The signal has taken the mark away (`hold.rs`).
+        hogs::goes_on(m);
+    }
     if rests && !stops {
         m.halted.end();
     }
@@ -85,15 +91,13 @@ fn hand_over(m: &'static M) -> bool {
     if !p.preempt.load(Ordering::Relaxed) || m.g().is_none() {
         return false;
     }
-    // Acquire: pairs with Release in `assign_spare`.
-    let spare = m.spare.swap(ptr::null_mut(), Ordering::Acquire);
+    let Some(spare) = m.spare.take() else { return false };
     // SAFETY: Ms are never freed.
-    let Some(spare) = (unsafe { spare.as_ref() }) else { return false };
+    let spare: &'static M = unsafe { spare.as_ref() };
     m.set_p(None);
     p.counters.preempted_by_signal.bump();
     if ptr::eq(spare, m) {
-        // Release: pairs with Acquire in `serve_leaving`.
-        m.left.store(ptr::from_ref(p).cast_mut(), Ordering::Release);
+        m.spare.leave(ptr::from_ref(p).cast_mut());
         m.sched.monitor.poke();
         return true;
     }
@@ -188,9 +192,7 @@ impl Scheduler {
         let wake = |wake: &dyn Fn()| {
             if here && !locked { thread.wake_here(Use::Long, wake) } else { wake() }
         };
-        let context = header.context.take();
-        header.context.set(context);
-        if context.is_some() {
+        if header.context.peek().is_some() {
             // Its thread idles for it, or is about to (os_thread.rs).
             thread.next_g.store(g.as_ptr(), Ordering::Relaxed); // Relaxed: published by `hand`.
             sleep::hand(thread, p, false);
@@ -234,7 +236,7 @@ impl Scheduler {
     /// Makes sure that `m` has a spare. If no M idles one is made, for the next time.
     fn assign_spare(&'static self, m: &'static M) -> bool {
         // Relaxed: only the monitor assigns.
-        if !m.spare.load(Ordering::Relaxed).is_null() {
+        if m.spare.is_assigned() {
             return true;
         }
         let mut lists = self.lists.lock();
@@ -246,8 +248,7 @@ impl Scheduler {
             self.spawner.want_spare();
         }
         let Some(spare) = spare else { return self.assign_monitor(m) };
-        // Release: pairs with Acquire in `hand_over`.
-        m.spare.store(ptr::from_ref(spare).cast_mut(), Ordering::Release);
+        m.spare.assign(ptr::from_ref(spare).cast_mut());
         true
     }
 
@@ -255,13 +256,13 @@ impl Scheduler {
     /// shall leave its P to the monitor, who gives it to that one. For one M at a time; the mark is that `m` is its own
     /// spare.
     fn assign_monitor(&'static self, m: &'static M) -> bool {
-        // Relaxed, all: the monitor's own; the spare is published by the signal.
+        // Relaxed, both: the monitor's own.
         if self.tied.len() == 0 || !self.monitor.leaving.load(Ordering::Relaxed).is_null() {
             return false;
         }
         let own = ptr::from_ref(m).cast_mut();
         self.monitor.leaving.store(own, Ordering::Relaxed);
-        m.spare.store(own, Ordering::Relaxed);
+        m.spare.assign(own);
         true
     }
 
@@ -271,35 +272,51 @@ impl Scheduler {
         let leaving = &self.monitor.leaving;
         // SAFETY: Ms are never freed.
         let Some(m) = (unsafe { leaving.load(Ordering::Relaxed).as_ref() }) else { return };
-        // Acquire: pairs with Release in `hand_over`.
+        // Nothing yet does not mean never (S3 of `spare.rs`): `reclaim_spare` says that.
+        let Some(p) = m.spare.left() else { return };
         // SAFETY: Ps are never freed while Ms live.
-        if let Some(p) = unsafe { m.left.swap(ptr::null_mut(), Ordering::Acquire).as_ref() } {
-            if let Some(g) = m.g() {
-                // SAFETY: its thread waits, so it is alive.
-                let id = unsafe { g.as_ref() }.id();
-                trace::note_by_monitor(m, TraceKind::Stop(WaitReason::Preempted), id, p.index);
-            }
-            if self.may_clear_preempt() {
-                p.end_slice();
-            }
-            look::lend(self, p, false);
-            self.queue_stopped(m);
-        } else if !m.spare.load(Ordering::Relaxed).is_null() {
-            return;
-        }
+        let p: &'static P = unsafe { p.as_ref() };
         leaving.store(ptr::null_mut(), Ordering::Relaxed);
+        if let Some(g) = m.g() {
+            // SAFETY: its thread waits, so it is alive.
+            let id = unsafe { g.as_ref() }.id();
+            trace::note_by_monitor(m, TraceKind::Stop(WaitReason::Preempted), id, p.index);
+        }
+        if self.may_clear_preempt() {
+            p.end_slice();
+        }
+        look::lend(self, p, false);
+        self.queue_stopped(m);
+    }
+
+    /// H7 at the end of the runtime: nobody is left in the middle of it, unless the kernel does not let it run. By the
+    /// monitor.
+    pub(crate) fn end_leaving(&'static self) {
+        // Relaxed, both: as above.
+        let leaving = || self.monitor.leaving.load(Ordering::Relaxed);
+        // SAFETY: Ms are never freed.
+        let Some(m) = (unsafe { leaving().as_ref() }) else { return };
+        self.reclaim_spare(m);
+        let end = clock::now() + stop::POLITE.as_nanos() as u64;
+        while !leaving().is_null() && clock::now() < end {
+            self.serve_leaving();
+            sys::cpu_yield();
+        }
     }
 
     /// Takes back a spare that was not needed. By the monitor.
     pub(crate) fn reclaim_spare(&'static self, m: &'static M) {
-        // Relaxed: most have none.
-        if m.spare.load(Ordering::Relaxed).is_null() {
+        if !m.spare.is_assigned() {
             return;
         }
-        // Acquire: if the handler was faster the spare is on its way.
-        let spare = m.spare.swap(ptr::null_mut(), Ordering::AcqRel);
+        // If the handler was faster the spare is on its way.
+        let Some(spare) = m.spare.take() else { return };
         // SAFETY: Ms are never freed.
-        if let Some(spare) = unsafe { spare.as_ref() }.filter(|spare| !ptr::eq(*spare, m)) {
+        let spare: &'static M = unsafe { spare.as_ref() };
+        if ptr::eq(spare, m) {
+            // Relaxed: the monitor's own.
+            self.monitor.leaving.store(ptr::null_mut(), Ordering::Relaxed);
+        } else {
             self.lists.lock().return_m(spare);
         }
     }

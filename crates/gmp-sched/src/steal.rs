@@ -127,7 +127,7 @@ fn help(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> 
 fn watch(m: &'static M, p: &'static P, victim: &'static P) -> bool {
     let start = clock::now();
     let (mut before, mut then, mut spawning) = (Progress::of(victim), start, start);
-    let mut quiet = 0;
+    let (mut quiet, mut stranded) = (0, 0);
     loop {
         (0..GLANCE).for_each(|_| hint::spin_loop());
         let (progress, now) = (Progress::of(victim), clock::now());
@@ -137,12 +137,13 @@ fn watch(m: &'static M, p: &'static P, victim: &'static P) -> bool {
         let elapsed = now - then;
         match (ran, spawned) {
             (0, 0) => {
-                quiet += 1;
                 let waits = victim.has_work();
-                if backlog > 1 || waits && quiet == STRANDED {
+                (quiet, stranded) = if waits { (0, stranded + 1) } else { (quiet + 1, 0) };
+                if backlog > 1 || stranded == STRANDED {
                     return true;
                 }
-                if quiet == QUIET || !waits && (p.worth.pays() || wanted_elsewhere(m, p, victim)) {
+                let leaves = quiet == QUIET || p.worth.pays() || wanted_elsewhere(m, p, victim);
+                if !waits && leaves || now - start > WATCH {
                     return false;
                 }
                 then = now;
@@ -155,7 +156,7 @@ fn watch(m: &'static M, p: &'static P, victim: &'static P) -> bool {
             }
             _ => spawning = now,
         }
-        quiet = 0;
+        (quiet, stranded) = (0, 0);
         p.worth.observe(elapsed / (ran + spawned));
         if now - start > WATCH {
             return backlog > 1;

@@ -5,7 +5,7 @@
 //! and counts it.
 
 use std::ptr::NonNull;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use crate::arena::{self, MapVec};
 use crate::clock;
@@ -69,7 +69,7 @@ static RINGS: Lock<Rings> = Lock::new(Rings(MapVec::new()));
 
 /// Turns the noting on or off.
 pub fn set_tracing(on: bool) {
-    ON.store(on, Ordering::Release); // Release: nothing is published; a few events more or less do not matter.
+    ON.store(on, Ordering::Relaxed); // Relaxed: nothing is published; a few events more or less do not matter.
 }
 
 /// Notes an event of the goroutine `g`, by the M that the caller runs on.
@@ -131,9 +131,12 @@ pub(crate) fn new_ring() -> &'static Ring {
     ring
 }
 
-/// Takes out all events that are there, those of one M in their order. One reader at a time. Returns how many were lost
-/// so far.
+/// Takes out all events that are there, those of one M in their order. Returns how many were lost so far. Blocks the thread
+/// while another one is at it; `visit` must not call this.
 pub fn drain_trace(visit: &mut dyn FnMut(TraceEvent)) -> u64 {
+    // Rings have one reader at a time.
+    static READER: Mutex<()> = Mutex::new(());
+    let _turn = READER.lock().unwrap_or_else(|e| e.into_inner());
     for index in 0.. {
         let ring = RINGS.lock().0.get(index).copied();
         let Some(ring) = ring else { break };

@@ -34,6 +34,14 @@ const AXIS: u32 = 34;
 /// Curves by runtime, over GOMAXPROCS.
 pub(super) type Curves = BTreeMap<String, BTreeMap<u64, f64>>;
 
+/// Every GOMAXPROCS at which one of the curves has a point, once, in order.
+pub(super) fn procs(curves: &Curves) -> Vec<u64> {
+    let mut all: Vec<u64> = curves.values().flat_map(|curve| curve.keys().copied()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// A bar per runtime, with a line from the smallest to the largest value.
 ///
 /// # Errors
@@ -104,9 +112,7 @@ pub(super) fn bars(row: &Row) -> Result<String, String> {
 /// As [`bars`].
 pub(super) fn curves(curves: &Curves, unit: &str) -> Result<String, String> {
     let mut text = String::new();
-    let mut procs: Vec<u64> = curves.values().flat_map(|curve| curve.keys().copied()).collect();
-    procs.sort_unstable();
-    procs.dedup();
+    let procs = procs(curves);
     let (least, most) = (procs.first().copied().unwrap_or(1), procs.last().copied().unwrap_or(1));
     let largest =
         curves.values().flat_map(BTreeMap::values).copied().fold(f64::MIN_POSITIVE, f64::max);
@@ -159,22 +165,11 @@ fn said(error: impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::{Results, Series};
+    use crate::bench::results::Results;
 
     #[test]
     fn a_bar_per_runtime_with_its_figure() {
-        let series = |runtime: &str, value| Series {
-            name: "fib".into(),
-            runtime: runtime.into(),
-            size: 27,
-            values: vec![value],
-            check: "x".into(),
-        };
-        let results = Results {
-            series: vec![series("gmp", 30.0), series("go", 100.0)],
-            ..Results::default()
-        };
-        let picture = bars(&results.report(None).rows[0]).unwrap();
+        let picture = bars(&Results::example().report(None).rows[0]).unwrap();
         assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"));
         for what in ["gmp", "go", "30.0", "100 (gmp 0.30 ×)"] {
             assert!(picture.contains(what), "no {what}: {picture}");

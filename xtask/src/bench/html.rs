@@ -106,25 +106,17 @@ pub(super) fn head() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::{Missing, Results, Series};
+    use crate::bench::results::{Missing, Results};
 
     #[test]
     fn a_picture_per_quantity() {
-        let series = |runtime: &str, value| Series {
-            name: "fib".into(),
-            runtime: runtime.into(),
-            size: 27,
-            values: vec![value],
-            check: "x".into(),
-        };
         let results = Results {
-            series: vec![series("gmp", 30.0), series("go", 100.0)],
             missing: vec![Missing {
                 workload: Some("fib".into()),
                 runtime: "may".into(),
                 reason: "1 < 2".into(),
             }],
-            ..Results::default()
+            ..Results::example()
         };
         let page = text(&results.report(None)).unwrap();
         assert_eq!(page.matches("<svg ").count(), 1);

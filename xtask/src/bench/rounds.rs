@@ -18,7 +18,7 @@ use crate::process::{Output, capture};
 /// long has left the comparison.
 const RUN_LIMIT: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(15)];
 
-/// A runtime whose first run of a workload takes longer, with `--quick` and without, gets fewer rounds of it.
+/// A runtime whose first run of a workload takes longer, without `--quick` and with it, gets fewer rounds of it.
 const LONG: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
 /// Name, value and check of each quantity of one run.

@@ -11,7 +11,8 @@ use gmp_bench_contract::workloads::{Quantity, WORKLOADS, Workload};
 use crate::bench::chart::{self, Curves};
 use crate::bench::markdown::figure;
 use crate::bench::store::Line;
-use crate::bench::{html, store, write};
+use crate::bench::{html, store};
+use crate::files::write;
 
 /// Reads the lines and writes `scaling.md` and `scaling.html`.
 pub(super) fn report(lines: &Path, home: &Path) -> Result<(), String> {
@@ -57,16 +58,9 @@ fn curves(lines: &[Line], name: &str) -> Result<Curves, String> {
     Ok(curves)
 }
 
-fn procs(curves: &Curves) -> Vec<u64> {
-    let mut all: Vec<u64> = curves.values().flat_map(|curve| curve.keys().copied()).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
 /// A line per runtime; the last column is the first value over the last.
 fn table(text: &mut String, workload: &Workload, quantity: &Quantity, curves: &Curves) {
-    let procs = procs(curves);
+    let procs = chart::procs(curves);
     let _ = write!(
         text,
         "\n## {}{}, {}\n\n| runtime |",

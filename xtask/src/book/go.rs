@@ -1,11 +1,10 @@
 //! Go's side of the comparisons: each block of Go in a document is a program that `go vet` accepts.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::files::File;
+use crate::files::{File, write};
 use crate::gate::Report;
 use crate::process::capture;
 
@@ -61,13 +60,6 @@ fn blocks(text: &str) -> Vec<(usize, String)> {
         }
     }
     found
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let folder = path.parent().ok_or("a file lies in a folder")?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, text))
-        .map_err(|e| format!("{}: {e}", path.display()))
 }
 
 #[cfg(test)]

@@ -63,16 +63,11 @@ pub(crate) fn run(args: &[String]) -> Result<Report, String> {
 /// Writes what mdBook reads.
 fn lay_out(home: &Path, book: &pages::Book) -> Result<(), String> {
     let source = home.join("src");
-    let wrong = |path: &Path, e: std::io::Error| format!("{}: {e}", path.display());
     if source.exists() {
-        fs::remove_dir_all(&source).map_err(|e| wrong(&source, e))?;
+        fs::remove_dir_all(&source).map_err(|e| format!("{}: {e}", source.display()))?;
     }
-    let write = |path: &Path, text: &str| {
-        let folder = path.parent().unwrap_or(home);
-        fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).map_err(|e| wrong(path, e))
-    };
     for (name, text) in book.pages.iter().chain(&book.pictures) {
-        write(&source.join(name), text)?;
+        files::write(&source.join(name), text)?;
     }
-    write(&home.join("book.toml"), &book.config)
+    files::write(&home.join("book.toml"), &book.config)
 }

@@ -34,7 +34,7 @@ const RULES: [(&str, Rule); 17] = [
     ("a fence or SeqCst is explained above", atomics::explained),
     ("assembly is drawn", atomics::figures),
     ("crate edges point down", edges::check),
-    ("ARCHITECTURE.md lists every source file, and no other", prose::code_map),
+    ("ARCHITECTURE.md lists every source file once, and no other", prose::code_map),
     ("commands in documents exist, their code is compiled", prose::readme),
     ("links between documents lead somewhere", prose::links),
     ("promises have numbers and tests that name them", promises::named),

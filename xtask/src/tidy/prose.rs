@@ -7,7 +7,7 @@ fn find<'a>(files: &'a [File], path: &str) -> Option<&'a File> {
 }
 
 /// Every file of every crate's `src/` has a line in ARCHITECTURE.md under its crate's name, and
-/// every `*.rs` named there exists.
+/// every `*.rs` named there exists and is named once.
 pub(super) fn code_map(files: &[File], breaches: &mut Vec<String>) {
     let Some(map) = find(files, "ARCHITECTURE.md") else {
         breaches.push("ARCHITECTURE.md is missing".to_owned());
@@ -22,7 +22,11 @@ pub(super) fn code_map(files: &[File], breaches: &mut Vec<String>) {
             breaches.push(format!("{}: not in the code map of {krate}", file.path));
         }
     }
-    for (krate, below) in &named {
+    for (index, (krate, below)) in named.iter().enumerate() {
+        let before = &named[..index];
+        if before.iter().any(|(k, path)| k == krate && path == below) {
+            breaches.push(format!("ARCHITECTURE.md: crates/{krate}/src/{below} is listed twice"));
+        }
         if find(files, &format!("crates/{krate}/src/{below}")).is_none() {
             breaches.push(format!("ARCHITECTURE.md: crates/{krate}/src/{below} does not exist"));
         }
@@ -163,6 +167,9 @@ mod tests {
         assert!(breaches(code_map, &[map.clone(), a.clone(), b.clone(), c.clone()]).is_empty());
         assert_eq!(breaches(code_map, &[map.clone(), a, b, c, d]).len(), 1);
         assert_eq!(breaches(code_map, &[map]).len(), 3);
+        let twice = File::new("ARCHITECTURE.md", "### `crates/x`\n- `a.rs`: A.\n- `a.rs`: B.\n");
+        let a = File::new("crates/x/src/a.rs", "");
+        assert_eq!(breaches(code_map, &[twice, a]).len(), 1);
     }
 
     #[test]

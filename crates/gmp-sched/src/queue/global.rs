@@ -4,7 +4,6 @@
 //! the overflow of full rings, and those that were preempted, which thereby go behind everybody else. The
 //! length is read without the lock, so that looking at an empty queue costs one load. A lock-free
 //! injector was considered; batches make the lock rare, and chains linked through the Gs need no memory.
-
 //!
 //! The figures beside the lock are what W2 and I3 of `idle.md` look at: **Q1** whoever appends writes the new length before
 //! it lets go of the lock, so that a fence after that shows it to whoever fences before looking.

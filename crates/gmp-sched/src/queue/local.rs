@@ -134,7 +134,7 @@ impl<T> Ring<T> {
         &self.slots[(index % u64::from(CAPACITY)) as usize]
     }
 
-    /// Claims the older half (rounded up) and passes it to `each` in order. Returns how many. Any thread.
+    /// Claims the older half (rounded up) and leaves it in `batch`, in order. Returns how many. Any thread.
     pub(crate) fn steal_half(&self, batch: &mut Batch<T>) -> usize {
         debug_assert!(batch.is_empty());
         // Acquire: pairs with the AcqRel of other takers' CAS and with L4; see `len` for the order of the two loads.

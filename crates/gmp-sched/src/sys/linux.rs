@@ -80,15 +80,11 @@ const DEFAULT: u64 = 0;
 impl Placing {
     /// The calling thread's; `None` when the kernel has more CPUs than the set.
     pub(crate) fn current() -> Option<Placing> {
-        let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
-        // SAFETY: room for a set of the size passed; 0 is the calling thread.
-        let got =
-            unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), set.as_mut_ptr()) };
+        let cpus = cpus_of(0)?;
         // SAFETY: no pointers; 0 is the calling thread.
         let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
         let usual = policy == libc::c_long::from(libc::SCHED_OTHER);
-        // SAFETY: zeroed, and filled by the call.
-        (got == 0).then(|| Placing { cpus: unsafe { set.assume_init() }, usual })
+        Some(Placing { cpus, usual })
     }
 
     /// Runs `wake`, which wakes thread `tid` of this process, such that it wakes on the CPU of the caller, who is about
@@ -124,6 +120,11 @@ impl Placing {
     /// Allocates nothing.
     pub(crate) fn move_away(&self, tid: i32) {
         let Some(cpu) = last_cpu(tid) else { return };
+        // SAFETY: two sets.
+        if !cpus_of(tid).is_some_and(|now| unsafe { libc::CPU_EQUAL(&now, &self.cpus) }) {
+            // Somebody has chosen others.
+            return;
+        }
         let mut others = self.cpus;
         // SAFETY: indexes within the set, as above.
         unsafe { libc::CPU_CLR(cpu, &mut others) };
@@ -147,6 +148,16 @@ impl Placing {
             set_scheduling(0, libc::SCHED_OTHER, SHORTEST);
         }
     }
+}
+
+/// The CPUs of thread `tid` of this process, 0 the calling one; `None` when the kernel has more than fit, or it has ended.
+fn cpus_of(tid: i32) -> Option<libc::cpu_set_t> {
+    let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
+    // SAFETY: room for a set of the size passed.
+    let got =
+        unsafe { libc::sched_getaffinity(tid, size_of::<libc::cpu_set_t>(), set.as_mut_ptr()) };
+    // SAFETY: zeroed, and filled by the call.
+    (got >= 0).then(|| unsafe { set.assume_init() })
 }
 
 /// Async-signal-safe.
