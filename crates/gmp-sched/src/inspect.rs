@@ -73,8 +73,9 @@ pub struct Seen<'a> {
 /// those can be walked. Called on a plain thread, or in a blocking section. Blocks the thread for microseconds, and
 /// the whole runtime while it visits. Without a runtime it visits nobody.
 ///
-/// One that runs may be shown twice: the second time as it is in the end. Those that have a thread, and so no parked stack, are shown to `on_thread` with a copy of it. A thread that sleeps in a
-/// system call of which the runtime was not told is asked for it only if `interrupt` is true: the signal may end the call.
+/// One that has a thread may be shown twice: the second time as it is in the end. Those that have a thread, and so no parked
+/// stack, are shown to `on_thread` with a copy of it. `interrupt` says that a thread which sleeps in a system call of which
+/// the runtime was not told is to be asked for it where the kernel does not tell: the signal may end the call.
 ///
 /// Neither closure may allocate or take a lock that user code can hold: it would wait for a goroutine that was stopped
 /// with it, and does not go on.
@@ -111,7 +112,7 @@ pub fn inspect(
             locked: seen.locked,
             parked,
         });
-        Some(seen.state == WaitReason::None && parked.is_none())
+        Some(parked.is_none() && has_thread(seen.state))
     };
     let (mut moving, mut n) = ([NonNull::dangling(); MOVING], 0);
     slots::for_each(&mut |g| {
@@ -121,13 +122,19 @@ pub fn inspect(
         }
     });
     on_thread::visit_all(sched, interrupt, &mut session, on_thread);
-    // Looking at a hundred thousand takes a while, in which those that ran may have parked, for as long as the freeze.
+    // Looking at a hundred thousand takes a while, in which those that had a thread may have parked, for as long as the
+    // freeze.
     for &g in &moving[..n] {
         look(g);
     }
 }
 
-/// How many of those that run are looked at twice.
+/// Whether a goroutine has a thread that may take it on.
+fn has_thread(state: WaitReason) -> bool {
+    matches!(state, WaitReason::None | WaitReason::Blocking | WaitReason::Preempted)
+}
+
+/// How many of those that have a thread are looked at twice.
 const MOVING: usize = 1024;
 
 /// The word at `address`, if that is in a stack of the runtime. Whoever owns the stack may write it meanwhile.
