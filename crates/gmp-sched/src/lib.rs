@@ -78,6 +78,7 @@ mod p;
 mod park;
 mod parker;
 mod photo;
+mod post;
 mod preempt;
 mod queue;
 mod rng;

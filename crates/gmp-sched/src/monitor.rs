@@ -134,17 +134,6 @@ pub(crate) fn run(sched: &'static Scheduler) {
     while !sched.is_stopping() {
         let idle = all_idle(sched);
         quiet = if idle { quiet + 1 } else { 0 };
-        // More threads without a P than there are Ps may compute all at once, unseen.
-        if quiet > QUIET_LOOKS && lost.len() <= sched.procs() {
-            let at_most = if settled { None } else { Some(SETTLED) };
-            settled = !sched.monitor.sleep_while_idle(sched, at_most);
-            if settled {
-                sched.stacks.trim_while(|| all_idle(sched));
-            } else {
-                quiet = 0;
-            }
-            continue;
-        }
         let now = clock::now();
         if now - trimmed >= TRIM_EVERY {
             trimmed = now;
@@ -175,6 +164,19 @@ pub(crate) fn run(sched: &'static Scheduler) {
         sched.serve_leaving();
         serve_orphans(sched);
         sched.spawner.try_again(now);
+        // Whatever it was poked for while it looked, or sleeps for, it sees next: no park is followed by another one without a
+        // look in between, or a poke that ends the first would be forgotten in the second.
+        // More threads without a P than there are Ps may compute all at once, unseen.
+        if quiet > QUIET_LOOKS && lost.len() <= sched.procs() {
+            let at_most = if settled { None } else { Some(SETTLED) };
+            settled = !sched.monitor.sleep_while_idle(sched, at_most);
+            if settled {
+                sched.stacks.trim_while(|| all_idle(sched));
+            } else {
+                quiet = 0;
+            }
+            continue;
+        }
         let end = clock::now();
         let rest = (REST * (end - now)).min(CALM);
         let pause = next.saturating_sub(end).max(rest).max(SHORTEST);

@@ -26,6 +26,7 @@ use crate::m::M;
 use crate::metrics::Counter;
 use crate::monitor::Monitor;
 use crate::p::{ID_BATCH, P};
+use crate::post::Post;
 use crate::queue::global::Global;
 use crate::queue::list::List;
 use crate::queue::tied::Tied;
@@ -74,14 +75,10 @@ pub(crate) struct Scheduler {
     pub(crate) threads: AtomicUsize,
     /// Goroutines in blocking sections whose P was taken.
     pub(crate) blocked: AtomicUsize,
-    /// One thread polls at a time.
-    pub(crate) polling: AtomicBool,
+    /// Where the watcher sleeps, and whose turn it is to poll.
+    pub(crate) post: Post<M>,
     /// Polls so far.
     pub(crate) polls: Counter,
-    /// Until when the watcher sleeps; 0 when nobody watches.
-    pub(crate) watch_until: AtomicU64,
-    /// The watcher, while it may sleep in the poller.
-    pub(crate) in_poller: AtomicPtr<M>,
     pub(crate) wakeups: Counter,
     pub(crate) spawned_elsewhere: Counter,
     /// The number of the main goroutine.
@@ -124,10 +121,8 @@ impl Scheduler {
             spawner: Spawner::new(),
             threads: AtomicUsize::new(0),
             blocked: AtomicUsize::new(0),
-            polling: AtomicBool::new(false),
+            post: Post::new(),
             polls: Counter::default(),
-            watch_until: AtomicU64::new(0),
-            in_poller: AtomicPtr::new(ptr::null_mut()),
             wakeups: Counter::default(),
             spawned_elsewhere: Counter::default(),
             // Relaxed: a number. The main goroutine is spawned first, with it.
@@ -418,10 +413,8 @@ impl Scheduler {
 
     /// Whether an idle M ought to watch the clock or the descriptors, and none does.
     pub(crate) fn nobody_watches(&'static self) -> bool {
-        // Relaxed: a hint; looked at again a millisecond later.
-        let unwatched =
-            self.watch_until.load(Ordering::Relaxed) == 0 && !self.polling.load(Ordering::Relaxed);
-        unwatched
+        // A hint: looked at again a millisecond later.
+        self.post.is_vacant()
             && (self.config.driver.is_some_and(|d| d.waiting() > 0)
                 || self.earliest_timer() != clock::NEVER)
     }
@@ -429,44 +422,39 @@ impl Scheduler {
     /// Readiness that is there already, unless nobody waits for any or somebody else polls.
     pub(crate) fn poll_now(&'static self) -> Option<List<G>> {
         let driver = self.config.driver?;
-        // Relaxed: a hint.
-        if driver.waiting() == 0 || self.polling.load(Ordering::Relaxed) {
+        if driver.waiting() == 0 || self.post.polls() {
             return None;
         }
         let mut ready = List::new();
         self.poll(|| Some(Duration::ZERO), &mut ready).then_some(ready)
     }
 
-    /// Polls; false when somebody else does.
+    /// Polls; false when somebody else does, or the runtime stops.
     fn poll(
         &'static self,
         timeout: impl FnOnce() -> Option<Duration>,
         ready: &mut List<G>,
     ) -> bool {
         let Some(driver) = self.config.driver else { return false };
-        // Acquire: pairs with Release below; one thread polls at a time.
-        if self.polling.swap(true, Ordering::Acquire) {
-            return false;
-        }
-        self.polls.bump();
-        driver.poll(timeout(), &mut |waiter: Waiter| match waiter.kind() {
-            Kind::Goroutine(g) => {
-                // SAFETY: just readied, so alive.
-                let header = unsafe { g.as_ref() };
-                header.set_reason(WaitReason::Yield);
-                if ptr::eq(header.sched, self) {
-                    ready.push(g);
-                } else {
-                    // The poller is the process's. Left over from a runtime that has ended, it rests there; or it is of the
-                    // next one, and this thread on its way out of the last.
-                    header.sched.inject(g);
+        let poll = || {
+            self.polls.bump();
+            driver.poll(timeout(), &mut |waiter: Waiter| match waiter.kind() {
+                Kind::Goroutine(g) => {
+                    // SAFETY: just readied, so alive.
+                    let header = unsafe { g.as_ref() };
+                    header.set_reason(WaitReason::Yield);
+                    if ptr::eq(header.sched, self) {
+                        ready.push(g);
+                    } else {
+                        // The poller is the process's, and this one left over from a runtime that has ended: it rests there.
+                        header.sched.inject(g);
+                    }
                 }
-            }
-            // SAFETY: the driver passes each waiter once per park.
-            Kind::Thread(_) => unsafe { waiter.ready() },
-        });
-        self.polling.store(false, Ordering::Release); // Release: pairs with Acquire above.
-        true
+                // SAFETY: the driver passes each waiter once per park.
+                Kind::Thread(_) => unsafe { waiter.ready() },
+            });
+        };
+        self.post.poll(|| self.is_stopping(), poll)
     }
 
     /// The watcher's sleep: in the poller, or until `until`. It does not sleep if `disturbed` when nobody else polls (V3).

@@ -216,11 +216,7 @@ impl Scheduler {
     /// Wakes an M wherever it sleeps. The poller's wake is only needed if it may be the watcher.
     fn poke(&self, m: &M) {
         m.parker.notify();
-        // SeqCst fence: pairs with the one in `announce_watch`; either the watcher sees `next_p` or this sees it in
-        // the poller.
-        crate::sync::plain::fence(Ordering::SeqCst);
-        // Relaxed: ordered by the fence.
-        if ptr::eq(self.in_poller.load(Ordering::Relaxed), m) {
+        if self.post.is_at(m) {
             if let Some(driver) = self.config.driver {
                 driver.wake();
             }
@@ -229,10 +225,7 @@ impl Scheduler {
 
     /// A timer was armed for `at` from outside a P: the watcher may have to wake earlier.
     pub(crate) fn timer_armed(&'static self, at: u64) {
-        // SeqCst fence: pairs with the one in `announce_watch`: either it sees the timer or this sees its deadline.
-        crate::sync::plain::fence(Ordering::SeqCst);
-        // Relaxed: ordered by the fence.
-        if at < self.watch_until.load(Ordering::Relaxed) {
+        if self.post.sleeps_past(at) {
             self.poke_watcher();
         }
         self.monitor.poke_if_asleep();
@@ -412,30 +405,10 @@ fn announce_watch(m: &'static M) -> Option<u64> {
     if !lists.watched_by(m) {
         return None;
     }
-    // Relaxed: while it says 0 nobody needs to poke; ordered by the fence below.
-    sched.watch_until.store(0, Ordering::Relaxed);
-    let until = sched.earliest_timer();
-    // Relaxed: as above.
-    sched.watch_until.store(until, Ordering::Relaxed);
-    sched.in_poller.store(ptr::from_ref(m).cast_mut(), Ordering::Relaxed); // Relaxed: as above.
-    drop(lists);
-    // SeqCst fence (V2): pairs with those in `timer_armed` and `poke`: a timer armed since is seen from here on, or its
-    // owner sees the deadline above; likewise a P handed over.
-    crate::sync::plain::fence(Ordering::SeqCst);
-    Some(until)
+    Some(sched.post.announce(ptr::from_ref(m).cast_mut(), || sched.earliest_timer()))
 }
 
-/// Sleeps until a descriptor is ready, a timer is due, or somebody needs this M.
-///
-/// Who hands the watcher a P ends its watch, under the lock of the lists, and then pokes it; from then on another M may
-/// watch while this one is still on its way out of the poller. So:
-///
-/// - **V1** an M writes `in_poller` and `watch_until` under that lock and while it is the watcher only, and wipes out
-///   only its own traces: what the next watcher has written is what pokes go by.
-/// - **V2** announce, fence, look: who pokes writes, passes a fence, and then reads where the watcher is.
-/// - **V3** the poller's wake is one for all who poll: a look around by a busy P, or the next watcher, may use up the one
-///   meant for this M before it polls itself. So it looks once more when it has the poller to itself; who used up
-///   the wake gave the poller back afterwards, so that what the wake told of is seen by then.
+/// Sleeps until a descriptor is ready, a timer is due, or somebody needs this M (`post.rs`).
 fn watch(m: &'static M) {
     let sched = m.sched;
     let mut found: List<G> = List::new();
@@ -444,9 +417,7 @@ fn watch(m: &'static M) {
         if !disturbed() {
             sched.wait_for_events(m, until, disturbed, &mut found);
         }
-        let (me, nobody) = (ptr::from_ref(m).cast_mut(), ptr::null_mut());
-        // Relaxed: only saves others a needless wake (V1).
-        let _ = sched.in_poller.compare_exchange(me, nobody, Ordering::Relaxed, Ordering::Relaxed);
+        sched.post.leave(ptr::from_ref(m).cast_mut());
         if sched.is_stopping()
             || !found.is_empty()
             || sched.earliest_timer() <= clock::now()
@@ -458,8 +429,7 @@ fn watch(m: &'static M) {
     let mut lists = sched.lists.lock();
     let free = lists.watched_by(m);
     if free || lists.watcher.is_none() {
-        // Relaxed: nobody watches; whoever comes next says until when.
-        sched.watch_until.store(0, Ordering::Relaxed);
+        sched.post.vacate();
     }
     if free {
         lists.watcher = None;

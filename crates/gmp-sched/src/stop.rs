@@ -10,10 +10,9 @@
 //! - **Z3** who computes on for longer than [`POLITE`] is stopped by signal, for good: it has not called the runtime for
 //!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
 //! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
-//! - **Z5** the next `run` starts when nobody of this one sleeps in the poller any more. The poller is the process's, and its
-//!   wake one for all: a watcher on its way out would take the wake that is meant for the next runtime's, which then
-//!   sleeps on with a P in its hands. Whoever of this runtime polls later than that only looks, which takes no wake: its
-//!   watcher sees that the runtime stops, and who was handed a P sees that (`sleep.rs`, V3).
+//! - **Z5** the next `run` starts when nobody of this one polls any more, and nobody of it ever will (`post.rs`, V4). The
+//!   poller is the process's, and its wake one for all: a watcher on its way out, or a look around, would take the wake
+//!   that is meant for the next runtime's watcher, which then sleeps on with a P in its hands.
 //!
 //! A goroutine that prints, allocates or locks all the time without ever calling the runtime can still be caught by Z3
 //! with a lock.
@@ -68,17 +67,11 @@ pub(crate) fn succeed(sched: &'static Scheduler) {
     let last = LAST.swap(ptr::from_ref(sched).cast_mut(), Ordering::AcqRel);
     // SAFETY: schedulers are never freed.
     if let Some(last) = unsafe { last.as_ref() } {
-        // It was woken when it stopped, so this takes as long as the kernel takes to let a thread run.
-        while is_watched(last) {
+        // Its watcher was woken when it stopped, so this takes as long as the kernel takes to let a thread run.
+        while last.post.is_polled() {
             sys::nap();
         }
     }
-}
-
-/// Whether somebody watches, or polls. The watcher first: who is handed a P while it polls is it no more, and still polls.
-fn is_watched(sched: &Scheduler) -> bool {
-    // Acquire: pairs with Release in `Scheduler::poll`.
-    sched.lists.lock().has_watcher() || sched.polling.load(Ordering::Acquire)
 }
 
 /// Z1 to Z4. By the thread that called `run`.
