@@ -57,6 +57,7 @@ mod fatal;
 mod find;
 mod firing;
 mod freeze;
+mod frost;
 mod g;
 mod halted;
 mod hogs;
@@ -100,6 +101,7 @@ mod sys;
 mod task;
 #[cfg(test)]
 mod testing;
+mod ticks;
 mod timers;
 mod trace;
 mod trace_ring;
@@ -136,7 +138,7 @@ pub use runtime::{
 pub use segment::{grow, maybe_grow};
 pub use stop::{Finishing, finishing};
 pub use task::{JoinHandle, Options, spawn, spawn_unchecked};
-pub use trace::{TraceEvent, TraceKind, drain_trace, set_tracing};
+pub use trace::{Drained, TraceEvent, TraceKind, drain_trace, set_tracing};
 pub use wait::{WaitReason, Waiter};
 
 /// Bytes of stack left below the caller: of its segment, else of its goroutine's stack or its thread's.
