@@ -14,7 +14,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use crossbeam_deque::{Injector, Steal, Worker};
 
 #[path = "../src/clock.rs"]
-#[expect(dead_code, reason = "as above")]
+#[expect(dead_code, reason = "the queues use a part of it")]
 mod clock;
 #[path = "../src/lock.rs"]
 #[expect(
@@ -27,9 +27,6 @@ mod lock;
 #[path = "../src/sync.rs"]
 #[expect(dead_code, unused_imports, reason = "as above")]
 mod sync;
-#[path = "../src/turnstile.rs"]
-#[expect(dead_code, unused_imports, reason = "as above")]
-mod turnstile;
 
 #[path = "../src/queue/global.rs"]
 #[expect(dead_code, unused_imports, reason = "as above")]
@@ -42,6 +39,9 @@ mod list;
 mod local;
 #[path = "../src/testing.rs"]
 mod testing;
+#[path = "../src/turnstile.rs"]
+#[expect(dead_code, unused_imports, reason = "its models come along")]
+mod turnstile;
 
 /// Where the queues look for each other.
 mod queue {

@@ -13,7 +13,7 @@ use sync_common::goroutine;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A way to wait, and its name.
+/// What waits, by name, and how.
 type Wait<L> = (&'static str, fn(L));
 
 /// Runs `waits`, a goroutine for each and each of `limits`; none may end.
