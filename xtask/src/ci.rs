@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::gate::{Gate, Report};
 use crate::{
-    actions, asm, book, clippy, deny, doc, fmt, interop, loom, msrv, package, suite, tidy,
+    actions, asm, book, clippy, deny, doc, fmt, interop, loom, msrv, nostd, package, suite, tidy,
 };
 
 /// The gates: the task that runs each alone, what it asks, and its entry.
-const GATES: [(&str, &str, Gate); 15] = [
+const GATES: [(&str, &str, Gate); 16] = [
     ("fmt", "is every file formatted?", fmt::run),
     ("tidy", "does the repository keep its own rules?", tidy::run),
     ("clippy", "is every target free of warnings?", clippy::run),
@@ -24,6 +24,7 @@ const GATES: [(&str, &str, Gate); 15] = [
     ("test release", "do the tests pass, optimised?", suite::release),
     ("loom", "do the models hold, and reject every mutant?", loom::run),
     ("asm", "is the machine code of the switch what it was?", asm::run),
+    ("nostd", "does what needs no std do without it?", nostd::run),
     ("interop", "do others' crates work on top of gmp?", interop::run),
     ("package", "could every crate be published?", package::run),
     ("deny", "may we depend on what we depend on?", deny::run),

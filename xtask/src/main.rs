@@ -23,6 +23,7 @@ mod interop;
 mod loom;
 mod models;
 mod msrv;
+mod nostd;
 mod package;
 mod process;
 mod san;
@@ -37,7 +38,7 @@ use std::process::ExitCode;
 use gate::Gate;
 
 /// The gates that can be run by name, with what they take.
-const GATES: [(&str, &str, Gate); 16] = [
+const GATES: [(&str, &str, Gate); 17] = [
     ("fmt", "[--fix]  rustfmt over every file", fmt::run),
     ("tidy", "the rules of the repository", tidy::run),
     ("clippy", "warnings denied, all targets", clippy::run),
@@ -50,9 +51,10 @@ const GATES: [(&str, &str, Gate); 16] = [
     ("interop", "[FILTER]  rustls, hyper, tokio and others on top of gmp", interop::run),
     ("package", "what each crate would publish", package::run),
     ("msrv", "[--install]  the oldest promised compiler", msrv::run),
+    ("nostd", "what needs no std, built and run without it", nostd::run),
     ("deny", "[--install] [--advisories]  licences, sources, duplicates", deny::run),
     ("semver", "[--install] [--since REVISION]  the public interface", semver::run),
-    ("san", "[CRATE..]  tests under the address sanitizer, gmp-context's under valgrind", san::run),
+    ("san", "[CRATE..]  tests under the address sanitizer, gmp-context's under two more", san::run),
     ("asm", "[--aarch64] [--bless]  the machine code of the switch", asm::run),
 ];
 

@@ -1,10 +1,12 @@
-//! `cargo xtask san [CRATE..]`: the tests under the address sanitizer, and `gmp-context`'s under valgrind.
+//! `cargo xtask san [CRATE..]`: the tests under the address sanitizer, and `gmp-context`'s under the thread sanitizer and under
+//! valgrind.
 //!
-//! Needs a nightly compiler, and valgrind; skipped, and said so, without. Not part of `cargo xtask
-//! ci`, which has to run on stable. The sanitizer's fake stacks are off: they live on the heap, and
-//! code that looks at its own stack pointer must see the real one.
+//! Needs a nightly compiler, for the thread sanitizer with its `rust-src`, and valgrind; what is missing is skipped, and said
+//! so. Not part of `cargo xtask ci`, which has to run on stable. The address sanitizer's fake stacks are off: they live on the
+//! heap, and code that looks at its own stack pointer must see the real one. The standard library is built anew for the
+//! thread sanitizer, which otherwise would not see what its locks order.
 //!
-//! That nothing is found proves little, so `gmp-context`'s test `scope` plants what must be found.
+//! That nothing is found proves little, so `gmp-context`'s tests `scope` and `race` plant what must be found.
 
 use std::process::Command;
 use std::time::Duration;
@@ -17,52 +19,119 @@ use crate::process::capture;
 /// The crates with most unsafe code; the others follow from the arguments.
 const DEFAULT: [&str; 4] = ["gmp-context", "gmp-sched", "gmp-netpoll", "gmp-preempt"];
 
-/// The test that plants errors.
-const PLANTED: &str = "gmp-context scope";
-
 const LIMIT: Duration = Duration::from_secs(600);
 
+/// One sanitizer and what is run under it.
+struct Pass {
+    name: &'static str,
+    /// For `-Zsanitizer=`, and the name of the folder that it is built in.
+    flag: &'static str,
+    /// What it is told, by an environment variable. That the variable is set tells the tests that it is there.
+    options: (&'static str, &'static str),
+    /// The test that plants errors.
+    planted: &'static str,
+}
+
+const ADDRESS: Pass = Pass {
+    name: "address",
+    flag: "address",
+    options: ("ASAN_OPTIONS", "detect_stack_use_after_return=0:detect_leaks=0"),
+    planted: "gmp-context scope",
+};
+
+const THREAD: Pass = Pass {
+    name: "thread",
+    flag: "thread",
+    // A child process, forked by a program with several threads, runs another one at once.
+    options: ("TSAN_OPTIONS", "die_after_fork=0"),
+    planted: "gmp-context race",
+};
+
 pub(crate) fn run(args: &[String]) -> Result<Report, String> {
-    let Some(mut command) = toolchain("nightly") else {
+    if toolchain("nightly").is_none() {
         return Ok(Report::skipped("no nightly"));
-    };
+    }
     let Some(host) = host() else { return Ok(Report::skipped("no sanitizer for this system")) };
-    // With `--target` the flags reach only what runs, not macros and build scripts.
-    command.args(["test", "--no-run", "--lib", "--tests", "--target", host, "--target-dir"]);
-    command.arg(target_dir()?.join("san")).env("RUSTFLAGS", "-Zsanitizer=address");
-    // So that the sanitizer is told of each change of stacks.
-    command.args(["--features", "gmp-context/sanitizer", "--package", "gmp-context"]);
     let defaults = DEFAULT.map(str::to_owned);
+    let mut packages = vec!["--lib", "--tests"];
     for name in if args.is_empty() { &defaults } else { args } {
-        command.args(["--package", name]);
+        packages.extend(["--package", name]);
     }
     let mut report = Report::new("tests");
-    let mut planted = 0;
-    for artifact in build(&mut command, &[])?.iter().filter(|a| a.test) {
-        if artifact.target.ends_with("(proc-macro)") {
-            continue; // It runs inside the compiler, and is linked against the compiler's std.
-        }
-        let Some(executable) = &artifact.executable else { continue };
-        let mut command = harness::command(executable, &artifact.folder);
-        command.env("ASAN_OPTIONS", "detect_stack_use_after_return=0:detect_leaks=0");
-        let out = capture(&mut command, LIMIT)?;
-        let counts = Counts::of(&out.stdout);
-        let name = format!("{} {}", artifact.package, artifact.target);
-        println!("  {name:<44} {:>4} passed", counts.passed);
-        report.passed += counts.passed;
-        if name.contains(PLANTED) {
-            planted = counts.passed;
-        }
-        if !out.success() {
-            print!("{}", out.transcript());
-            report.problem(format!("{name}: {}", out.fate()));
-        }
+    let mut planted = ADDRESS.run(host, &packages, &mut report)?;
+    if args.is_empty() {
+        // What is left behind when a runtime ends in the middle of everything.
+        let shutdown = ["--package", "gmp", "--test", "shutdown"];
+        ADDRESS.run(host, &shutdown, &mut report)?;
     }
-    if planted == 0 {
-        report.problem(format!("`{PLANTED}` did not run: nothing shows that errors are found"));
+    expect(&ADDRESS, planted, &mut report);
+    if has_source() {
+        let tests = ["-Zbuild-std", "--lib", "--tests"];
+        planted = THREAD.run(host, &tests, &mut report)?;
+        expect(&THREAD, planted, &mut report);
+    } else {
+        println!("  no rust-src of the nightly: nothing runs under the thread sanitizer");
     }
     valgrind(&mut report)?;
     Ok(report)
+}
+
+/// A pass without what must be found shows nothing.
+fn expect(pass: &Pass, planted: usize, report: &mut Report) {
+    if planted == 0 {
+        let test = pass.planted;
+        report.problem(format!("`{test}` did not run: nothing shows that errors are found"));
+    }
+}
+
+impl Pass {
+    /// Builds what `what` selects and runs it; the number of planted errors that were found.
+    fn run(&self, host: &str, what: &[&str], report: &mut Report) -> Result<usize, String> {
+        let mut command = toolchain("nightly").ok_or("no nightly")?;
+        // With `--target` the flags reach only what runs, not macros and build scripts.
+        command.args(["test", "--no-run", "--target", host, "--target-dir"]);
+        let folder = match self.flag {
+            "address" => "san".to_owned(),
+            other => format!("san-{other}"),
+        };
+        command.arg(target_dir()?.join(folder));
+        command.env("RUSTFLAGS", format!("-Zsanitizer={}", self.flag));
+        // So that the sanitizer is told of each change of stacks.
+        command.args(["--package", "gmp-context", "--features", "gmp-context/sanitizer"]);
+        command.args(what);
+        let mut planted = 0;
+        for artifact in build(&mut command, &[])?.iter().filter(|a| a.test) {
+            if artifact.target.ends_with("(proc-macro)") {
+                continue; // It runs inside the compiler, and is linked against the compiler's std.
+            }
+            let Some(executable) = &artifact.executable else { continue };
+            let mut command = harness::command(executable, &artifact.folder);
+            command.env(self.options.0, self.options.1);
+            let out = capture(&mut command, LIMIT)?;
+            let counts = Counts::of(&out.stdout);
+            let test = format!("{} {}", artifact.package, artifact.target);
+            let name = format!("{} {test}", self.name);
+            println!("  {name:<52} {:>4} passed", counts.passed);
+            report.passed += counts.passed;
+            if test.contains(self.planted) {
+                planted = counts.passed;
+            }
+            if !out.success() {
+                print!("{}", out.transcript());
+                report.problem(format!("{name}: {}", out.fate()));
+            }
+        }
+        Ok(planted)
+    }
+}
+
+/// Whether the nightly's standard library can be built.
+fn has_source() -> bool {
+    let mut rustc = Command::new("rustup");
+    rustc.args(["run", "nightly", "rustc", "--print", "sysroot"]).env_remove("RUSTUP_TOOLCHAIN");
+    let Ok(out) = capture(&mut rustc, Duration::from_secs(20)) else { return false };
+    let library = "lib/rustlib/src/rust/library/std/Cargo.toml";
+    out.success() && std::path::Path::new(out.stdout.trim()).join(library).exists()
 }
 
 /// Runs the tests of `gmp-context` that neither fork nor make a hundred thousand stacks under valgrind.
@@ -89,7 +158,7 @@ fn valgrind(report: &mut Report) -> Result<(), String> {
         let out = capture(&mut command, LIMIT)?;
         let counts = Counts::of(&out.stdout);
         let name = format!("valgrind {}", artifact.target);
-        println!("  {name:<44} {:>4} passed", counts.passed);
+        println!("  {name:<52} {:>4} passed", counts.passed);
         report.passed += counts.passed;
         // A switch that it was not told of is a warning, not an error.
         if !out.success() || out.stderr.contains("client switching stacks") {

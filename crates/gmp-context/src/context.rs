@@ -18,6 +18,7 @@
 
 use core::ptr::NonNull;
 
+use crate::fatal::fatal;
 use crate::{arch, tools};
 
 /// A suspended execution: the stack pointer under which everything it needs has been saved.
@@ -116,13 +117,28 @@ pub type Entry =
 /// - Nothing suspended is forgotten while somebody still relies on its destructors (borrowed data on its stack).
 #[inline(always)]
 pub unsafe fn switch(target: Context, commit: Commit, arg: *mut (), word: *mut ()) -> *mut () {
-    let departure = tools::leave(target, false);
+    let departure = tools::leave(target);
     // SAFETY: `target` is suspended and used once; both stacks stay — the caller's promise.
     let arrival = unsafe { arch::switch(target, commit, arg, word) };
-    tools::arrive(&departure);
+    tools::arrive(&departure, arrival.leaving);
     // SAFETY: the commit of whoever resumed us, with what it asked for; it is saved by now.
     unsafe { (arrival.commit)(arrival.leaving, arrival.arg) };
     arrival.word
+}
+
+/// As [`switch`], for the last time: nobody comes back, so the commit may free the stack that is left.
+///
+/// An execution may as well end by a `switch` that nobody answers. The sanitizers are told of this one, and keep nothing of
+/// the execution.
+///
+/// # Safety
+/// As [`switch`]; and the leaving context that `commit` gets is never resumed.
+#[inline(always)]
+pub unsafe fn leave(target: Context, commit: Commit, arg: *mut (), word: *mut ()) -> ! {
+    tools::leave_for_good(target);
+    // SAFETY: `target` is suspended and used once; its stack stays — the caller's promise.
+    unsafe { arch::switch(target, commit, arg, word) };
+    fatal("an execution was resumed after its end")
 }
 
 /// Prepares the stack whose top is `top` so that the first [`switch`] to the result enters `entry`.
@@ -138,7 +154,9 @@ pub unsafe fn prepare(top: NonNull<u8>, entry: Entry) -> Context {
     tools::reuse(top);
     let (top, entry) = tools::fresh(top, entry);
     // SAFETY: 16-aligned and writable below — the caller's promise.
-    unsafe { arch::prepare(top, entry) }
+    let context = unsafe { arch::prepare(top, entry) };
+    tools::prepared(context);
+    context
 }
 
 /// A [`Commit`] for who owes nothing.

@@ -14,7 +14,17 @@
 //! # Panics and destructors
 //! A panic in the coroutine stops at its entry and goes on in `resume`. Dropping a coroutine that is suspended resumes it
 //! once more with an unwind, so that the destructors on its stack run; code that catches the unwind and suspends again is
-//! unwound again. With `panic = "abort"` there is no unwinding: the stack is leaked instead, and its destructors never run.
+//! unwound again, for as long as it does. What stops any panic stops this one, too, and ends the process: an `extern "C"`
+//! frame, a destructor that panics meanwhile, a destructor that was suspended in because of a panic. With `panic = "abort"`
+//! there is no unwinding: the stack is leaked instead, and its destructors never run.
+//!
+//! A forgotten coroutine leaks its stack, which is never used again: what lies there may be borrowed, by the threads of a
+//! `thread::scope` for example.
+//!
+//! # What the compiler does not see
+//! A coroutine that is itself kept in a thread-local is dropped when its thread ends, perhaps after another thread-local whose
+//! value it has borrowed over a suspension, by `with`; its destructors then find that value gone. No coroutine on stacks can
+//! rule that out: keep none in a thread-local, or suspend in no `with`.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -27,7 +37,8 @@ use std::thread;
 use crate::arch;
 use crate::context::{Commit, Context, no_commit, prepare, shadow_stack_active};
 use crate::fatal::fatal;
-use crate::memory::{PooledStack, StackMemory};
+use crate::memory::StackMemory;
+use crate::pooled::PooledStack;
 use crate::stack::default_stack_size;
 use crate::tools;
 
@@ -206,11 +217,11 @@ impl<In, Out, Ret, S: StackMemory> Coroutine<In, Out, Ret, S> {
         context: Context,
         word: *mut (),
     ) -> Resumed<Out, thread::Result<Ret>> {
-        let departure = tools::leave(context, false);
+        let departure = tools::leave(context);
         // SAFETY: suspended and used once — the caller's promise; its stack is ours, and we are resumed only by it. The
         // coroutine stays on this thread, so references to thread-locals stay right.
         let back = unsafe { arch::switch(context, no_commit, self.closure, word) };
-        tools::arrive(&departure);
+        tools::arrive(&departure, back.leaving);
         if back.arg.is_null() {
             self.context = Some(back.leaving);
             // SAFETY: a null `arg` means that `word` leads to an `Out` on the coroutine's stack, ours to move out.
@@ -257,12 +268,12 @@ impl<In, Out> Yielder<In, Out> {
     pub fn suspend(&self, output: Out) -> In {
         let mut output = ManuallyDrop::new(output);
         let word = (&raw mut output).cast();
-        let departure = tools::leave(self.resumer.get(), false);
+        let departure = tools::leave(self.resumer.get());
         // SAFETY: the resumer is suspended in `enter` and used once per resume; it reads `output`, which outlives that. We
         // run on the coroutine: a `Yielder` is lent to its closure only, cannot be sent, and cannot be moved into another
         // coroutine, whose types are 'static.
         let back = unsafe { arch::switch(self.resumer.get(), no_commit, null_mut(), word) };
-        tools::arrive(&departure);
+        tools::arrive(&departure, back.leaving);
         self.resumer.set(back.leaving);
         if back.word.is_null() {
             unwind_now();
@@ -303,7 +314,7 @@ where
     // Nobody looks at broken invariants afterwards except who gets the panic, as with any call that panics.
     let mut outcome = ManuallyDrop::new(catch_unwind(AssertUnwindSafe(run)));
     let word = (&raw mut outcome).cast();
-    tools::leave(yielder.resumer.get(), true);
+    tools::leave_for_good(yielder.resumer.get());
     // SAFETY: the resumer is suspended in `enter`; it moves the outcome out and never comes back.
     unsafe { arch::switch(yielder.resumer.get(), no_commit, FINISHED, word) };
     fatal("a coroutine was resumed after its end")

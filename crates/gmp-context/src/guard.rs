@@ -16,8 +16,8 @@
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use std::io;
 
+use crate::errno::Errno;
 use crate::fatal::{Decimal, Hex};
 use crate::lock::Lock;
 use crate::slab::{self, Place};
@@ -50,7 +50,16 @@ static FRAME: AtomicUsize = AtomicUsize::new(0);
 ///
 /// # Errors
 /// What `sigaction` says; then nothing may be assumed installed, and a later call tries again.
-pub fn install() -> io::Result<()> {
+#[cfg(feature = "std")]
+pub fn install() -> std::io::Result<()> {
+    Ok(try_install()?)
+}
+
+/// As [`install`].
+///
+/// # Errors
+/// As `install`.
+pub fn try_install() -> Result<(), Errno> {
     let mut installed = INSTALLED.lock();
     if *installed {
         return Ok(());
@@ -85,8 +94,8 @@ pub fn set_advice(advice: &'static &'static str) {
     ADVICE.store(core::ptr::from_ref(advice).cast_mut(), Ordering::Release);
 }
 
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+fn check(result: libc::c_int) -> Result<(), Errno> {
+    if result == 0 { Ok(()) } else { Err(sys::errno()) }
 }
 
 /// On the signal stack. Async-signal-safe.

@@ -44,9 +44,14 @@
 //!
 //! # Reading order
 //! `context.rs` (the contract of a switch), `arch/x86_64.rs` (how it is done), `coroutine.rs` (the safe form),
-//! `generator.rs`, `segment.rs`; then `memory.rs`, `cache.rs`, `stack.rs`, `pool.rs`, `trim.rs`, `slab.rs`, `limits.rs` (where
-//! stacks come from); then `guard.rs`,
-//! `signal_stack.rs` (what happens at their end). `lock.rs`, `fatal.rs`, `tools.rs`, `sync.rs` and `sys/` serve those.
+//! `generator.rs`, `segment.rs`, `room.rs`; then `memory.rs`, `pooled.rs`, `cache.rs`, `stack.rs`, `pool.rs`, `trim.rs`,
+//! `slab.rs`, `limits.rs` (where stacks come from); then `guard.rs`, `signal_stack.rs` (what happens at their end). `lock.rs`,
+//! `errno.rs`, `fatal.rs`, `tools/`, `sync.rs` and `sys/` serve those.
+//!
+//! # Without `std`
+//! With `default-features = false` the crate is `no_std`, without an allocator, and needs the C library only: switches, pools
+//! and caches of stacks, [`grow_on`], [`guard`]. A `Coroutine` has to catch panics at its entry, and whatever looks at the
+//! calling thread (`PooledStack`, `remaining`) needs thread-locals: those are in the feature `std`.
 //!
 //! # Limits and what is absent
 //! - Linux only so far; 16 KiB to 64 GiB per stack.
@@ -55,21 +60,29 @@
 //! - Hardware shadow stacks (CET) are refused, see [`shadow_stack_active`].
 //! - The floating-point control words are not switched: Rust code must not change them.
 //! - No moving of stacks: a stack is address space and grows by being touched. Who may need more calls [`maybe_grow`].
-//! - Not `no_std`: an entry has to catch panics.
+
+#![cfg_attr(not(feature = "std"), no_std)]
 
 mod context;
+#[cfg(feature = "std")]
 mod coroutine;
+#[cfg(feature = "std")]
 mod generator;
+#[cfg(feature = "std")]
+mod room;
 mod segment;
 
 mod cache;
 pub mod guard;
 mod memory;
 mod pool;
+#[cfg(feature = "std")]
+mod pooled;
 mod stack;
 mod trim;
 
 mod arch;
+mod errno;
 mod fatal;
 mod limits;
 mod lock;
@@ -81,14 +94,21 @@ mod tools;
 
 pub use cache::StackCache;
 pub use context::{
-    Commit, Context, Entry, Frame, no_commit, prefetch, prepare, shadow_stack_active, switch,
+    Commit, Context, Entry, Frame, leave, no_commit, prefetch, prepare, shadow_stack_active, switch,
 };
+#[cfg(feature = "std")]
 pub use coroutine::{Coroutine, Resumed, Yielder};
+pub use errno::Errno;
+#[cfg(feature = "std")]
 pub use generator::Generator;
 pub use limits::ReserveError;
-pub use memory::{PooledStack, StackMemory};
+pub use memory::StackMemory;
 pub use pool::{PoolStats, StackPool};
-pub use segment::{grow, grow_on, maybe_grow, remaining, stack_around};
+#[cfg(feature = "std")]
+pub use pooled::PooledStack;
+#[cfg(feature = "std")]
+pub use room::{grow, maybe_grow, remaining};
+pub use segment::{grow_on, stack_around};
 pub use stack::{Stack, default_stack_size};
 
 #[cfg(doctest)]

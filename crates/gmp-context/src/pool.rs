@@ -13,7 +13,6 @@
 //! hundred mappings and a program with ten needs a page of kernel tables.
 
 use core::fmt;
-use std::io;
 
 use crate::limits::{Cause, ReserveError};
 use crate::lock::{Guard, Lock};
@@ -128,12 +127,12 @@ impl StackPool {
     /// # Errors
     /// `InvalidInput` above 64 GiB; `OutOfMemory` when the system refuses, with a text that names the limits in question
     /// (`vm.max_map_count`, overcommit, `RLIMIT_AS`). Nothing is reserved then, and existing stacks are unaffected.
-    pub fn reserve(&self, size: usize, n: usize) -> io::Result<()> {
+    #[cfg(feature = "std")]
+    pub fn reserve(&self, size: usize, n: usize) -> std::io::Result<()> {
         Ok(self.try_reserve(size, n)?)
     }
 
-    /// As [`reserve`](StackPool::reserve), for callers that may not allocate: the error finds its words when it is turned
-    /// into an [`io::Error`]. The first reservation of a process may allocate all the same.
+    /// As [`reserve`](StackPool::reserve), for callers that may not allocate.
     ///
     /// # Errors
     /// As `reserve`.
@@ -301,7 +300,7 @@ fn guards(protect: bool) -> Guards {
 }
 
 // The methods that panic do so with the lock released and the books in order.
-impl std::panic::RefUnwindSafe for StackPool {}
+impl core::panic::RefUnwindSafe for StackPool {}
 
 impl Default for StackPool {
     fn default() -> StackPool {

@@ -12,8 +12,8 @@
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use std::io;
 
+use crate::errno::Errno;
 use crate::sys;
 
 /// Least bytes: two nested frames with AVX-512 and AMX state (11 KiB each) and a report, with room to spare.
@@ -41,7 +41,16 @@ impl SignalStack {
     ///
     /// # Errors
     /// The kernel has no address space, or the call comes from a handler on the present alternate stack.
-    pub fn install() -> io::Result<SignalStack> {
+    #[cfg(feature = "std")]
+    pub fn install() -> std::io::Result<SignalStack> {
+        Ok(SignalStack::try_install()?)
+    }
+
+    /// As [`install`](SignalStack::install).
+    ///
+    /// # Errors
+    /// As `install`.
+    pub fn try_install() -> Result<SignalStack, Errno> {
         let before = exchange(None)?;
         let size = MIN_SIZE.max(4 * sys::signal_frame_size()).next_multiple_of(sys::page_size());
         if before.ss_flags & libc::SS_DISABLE == 0 && before.ss_size >= size {
@@ -49,17 +58,16 @@ impl SignalStack {
         }
         let page = sys::page_size();
         let len = page + size;
-        let start = sys::map(len).map_err(|errno| io::Error::from_raw_os_error(errno.0))?;
+        let start = sys::map(len)?;
         let mapping = Mapping { start, len, before };
         // SAFETY: the first page of our new mapping.
         let guarded = unsafe { sys::guard_protect(start, page) };
-        let installed =
-            guarded.map_err(|errno| io::Error::from_raw_os_error(errno.0)).and_then(|()| {
-                // SAFETY: a page into a mapping that is larger.
-                let low = unsafe { start.add(page) };
-                let ours = libc::stack_t { ss_sp: low.as_ptr().cast(), ss_flags: 0, ss_size: size };
-                exchange(Some(&ours))
-            });
+        let installed = guarded.and_then(|()| {
+            // SAFETY: a page into a mapping that is larger.
+            let low = unsafe { start.add(page) };
+            let ours = libc::stack_t { ss_sp: low.as_ptr().cast(), ss_flags: 0, ss_size: size };
+            exchange(Some(&ours))
+        });
         match installed {
             Ok(_) => Ok(SignalStack { ours: Some(mapping), thread_bound: PhantomData }),
             Err(error) => {
@@ -72,12 +80,12 @@ impl SignalStack {
 }
 
 /// Sets the alternate stack, if one is given, and returns the one before.
-fn exchange(new: Option<&libc::stack_t>) -> io::Result<libc::stack_t> {
+fn exchange(new: Option<&libc::stack_t>) -> Result<libc::stack_t, Errno> {
     let mut before = MaybeUninit::<libc::stack_t>::uninit();
     let new = new.map_or(core::ptr::null(), core::ptr::from_ref);
     // SAFETY: `new` describes memory that stays mapped until it is replaced; `before` is written on success.
     if unsafe { libc::sigaltstack(new, before.as_mut_ptr()) } != 0 {
-        return Err(io::Error::last_os_error());
+        return Err(sys::errno());
     }
     // SAFETY: the call succeeded.
     Ok(unsafe { before.assume_init() })

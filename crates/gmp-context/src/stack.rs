@@ -52,8 +52,8 @@ unsafe impl Send for Stack {}
 unsafe impl Sync for Stack {}
 
 // A stack has no invariants of its own that a panic could break.
-impl std::panic::UnwindSafe for Stack {}
-impl std::panic::RefUnwindSafe for Stack {}
+impl core::panic::UnwindSafe for Stack {}
+impl core::panic::RefUnwindSafe for Stack {}
 
 impl Stack {
     /// The stack of a slot that has just been taken from `slab`. Touches its uppermost page.
@@ -144,9 +144,17 @@ impl Stack {
 #[derive(Clone, Copy)]
 pub(crate) struct Listed(NonNull<Header>);
 
+/// Whether a panic unwinds the caller. Without the standard library a panic is the end.
+fn unwinding() -> bool {
+    #[cfg(feature = "std")]
+    return std::thread::panicking();
+    #[cfg(not(feature = "std"))]
+    false
+}
+
 impl Drop for Stack {
     fn drop(&mut self) {
-        debug_assert!(std::thread::panicking(), "gmp: a stack was dropped instead of given back");
+        debug_assert!(unwinding(), "gmp: a stack was dropped instead of given back");
     }
 }
 

@@ -3,4 +3,4 @@
 //! Nothing here is modelled with loom: the only protocol of the crate is the lock in `lock.rs`, whose three states are
 //! explained there. Any module of the crate may import from here, and from nowhere else.
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};

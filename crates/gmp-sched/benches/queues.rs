@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use crossbeam_deque::{Injector, Steal, Worker};
 
+#[path = "../src/clock.rs"]
+#[expect(dead_code, reason = "as above")]
+mod clock;
 #[path = "../src/lock.rs"]
 #[expect(
     dead_code,
@@ -24,6 +27,9 @@ mod lock;
 #[path = "../src/sync.rs"]
 #[expect(dead_code, unused_imports, reason = "as above")]
 mod sync;
+#[path = "../src/turnstile.rs"]
+#[expect(dead_code, unused_imports, reason = "as above")]
+mod turnstile;
 
 #[path = "../src/queue/global.rs"]
 #[expect(dead_code, unused_imports, reason = "as above")]
@@ -35,7 +41,6 @@ mod list;
 #[expect(dead_code, unused_imports, reason = "as above")]
 mod local;
 #[path = "../src/testing.rs"]
-#[expect(dead_code, reason = "as above")]
 mod testing;
 
 /// Where the queues look for each other.

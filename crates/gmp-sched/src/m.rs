@@ -248,6 +248,11 @@ impl M {
         }
     }
 
+    /// Whether its thread was woken for somebody who computes. A hint.
+    pub(crate) fn is_in_long_use(&self) -> bool {
+        self.long_use.load(Ordering::Relaxed) // Relaxed: a hint.
+    }
+
     /// Moves its thread, which is ready and gets no CPU, to another CPU. By the monitor.
     pub(crate) fn move_away(&self) {
         // Relaxed, both: written before the M was first seen by others. A goroutine that locks itself to the thread at this very

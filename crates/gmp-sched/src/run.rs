@@ -174,10 +174,9 @@ unsafe extern "C" fn goroutine_main(
             Next::Here => continue,
             // SAFETY: this stack is given away by the commit, after the switch; nobody comes back to it.
             Next::Switch(target) => unsafe {
-                gmp_context::switch(target, free_stack, as_word(m), as_word(m));
+                gmp_context::leave(target, free_stack, as_word(m), as_word(m));
             },
         }
-        crate::fatal::abort("a finished goroutine was resumed");
     }
 }
 

@@ -88,6 +88,14 @@ mod imp {
         fn cas(&self, from: u32, to: u32, order: Ordering) -> bool {
             self.compare_exchange(from, to, order, Ordering::Relaxed).is_ok()
         }
+
+        fn put(&self, value: u32, order: Ordering) {
+            self.store(value, order);
+        }
+
+        fn add(&self, n: u32, order: Ordering) {
+            self.fetch_add(n, order);
+        }
     }
 }
 
@@ -103,6 +111,12 @@ pub(crate) trait WordLike {
 
     /// `to`, if it was `from`; whether it was. Relaxed if not.
     fn cas(&self, from: u32, to: u32, order: Ordering) -> bool;
+
+    /// Stores `value`.
+    fn put(&self, value: u32, order: Ordering);
+
+    /// Adds `n`, wrapping.
+    fn add(&self, n: u32, order: Ordering);
 }
 
 impl WordLike for plain::AtomicU32 {
@@ -119,6 +133,16 @@ impl WordLike for plain::AtomicU32 {
     #[inline]
     fn cas(&self, from: u32, to: u32, order: Ordering) -> bool {
         self.compare_exchange(from, to, order, Ordering::Relaxed).is_ok()
+    }
+
+    #[inline]
+    fn put(&self, value: u32, order: Ordering) {
+        self.store(value, order);
+    }
+
+    #[inline]
+    fn add(&self, n: u32, order: Ordering) {
+        self.fetch_add(n, order);
     }
 }
 

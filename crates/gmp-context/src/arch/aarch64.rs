@@ -39,6 +39,7 @@ pub(crate) fn shadow_stack_active() -> bool {
 }
 
 /// The stack pointer, at some place in the caller's frame.
+#[cfg(feature = "std")]
 #[inline(always)]
 pub(crate) fn stack_pointer() -> usize {
     let sp: usize;

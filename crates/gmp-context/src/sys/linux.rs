@@ -1,11 +1,12 @@
 //! Linux: mappings, guards, futex and the registers of a signal frame.
 //!
 //! Thin: each function is one system call with the flags and the reason for them. Callable anywhere in the crate, also in
-//! a signal handler, but for `thread_stack`.
+//! a signal handler, but for `thread_stack` and `error_text`.
 
+use core::ffi::CStr;
 use core::ptr::{self, NonNull};
 
-use super::Errno;
+use crate::errno::Errno;
 use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// `MADV_GUARD_INSTALL`, Linux 6.13: marks pages to fault without splitting the mapping. Not in `libc` yet.
@@ -173,6 +174,7 @@ pub(crate) fn resident_depth(start: NonNull<u8>, len: usize) -> usize {
     0
 }
 
+#[cfg(feature = "std")]
 /// Lowest byte and end of the stack that the system gave to the calling thread. Allocates; reads `/proc` on the main thread.
 pub(crate) fn thread_stack() -> Option<(NonNull<u8>, NonNull<u8>)> {
     let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
@@ -190,6 +192,34 @@ pub(crate) fn thread_stack() -> Option<(NonNull<u8>, NonNull<u8>)> {
     let start = NonNull::new(start.cast::<u8>()).filter(|_| known == 0)?;
     // SAFETY: both ends of one stack.
     Some((start, unsafe { start.add(len) }))
+}
+
+/// The number in a file of procfs. Async-signal-safe.
+pub(crate) fn read_number(path: &CStr) -> Option<usize> {
+    let mut text = [0_u8; 24];
+    // SAFETY: a string with its end.
+    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return None;
+    }
+    // SAFETY: the buffer is as long as it says.
+    let len = unsafe { libc::read(file, text.as_mut_ptr().cast(), text.len()) };
+    // SAFETY: opened above, and nobody else has seen it.
+    unsafe { libc::close(file) };
+    let text = text.get(..usize::try_from(len).ok()?)?;
+    core::str::from_utf8(text).ok()?.trim_ascii().parse().ok()
+}
+
+/// The system's words for an error. May take a lock and allocate in the C library.
+pub(crate) fn error_text(error: Errno, buffer: &mut [u8; 128]) -> &str {
+    let start = buffer.as_mut_ptr().cast();
+    // SAFETY: the buffer is as long as it says, and ends in a zero whatever happens.
+    let result = unsafe { libc::strerror_r(error.0, start, buffer.len() - 1) };
+    if result != 0 {
+        return "unknown error";
+    }
+    let text = CStr::from_bytes_until_nul(buffer).unwrap_or_default();
+    text.to_str().unwrap_or("unknown error")
 }
 
 /// Sleeps while `word` is `expected`; may return early for no reason.
