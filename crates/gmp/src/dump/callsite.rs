@@ -27,8 +27,8 @@ const CODE: usize = 4096;
 pub(crate) struct Object {
     /// Its code.
     pub(crate) text: Range<usize>,
-    /// What it has mapped for reading, code and data.
-    pub(crate) readable: Vec<Range<usize>>,
+    /// What the loader fills and then protects from writing: the table of addresses is there.
+    pub(crate) constant: Range<usize>,
     /// `.eh_frame_hdr`: a table of its functions.
     pub(crate) header: &'static [u8],
     pub(crate) header_at: usize,
@@ -117,14 +117,13 @@ impl Object {
         })
     }
 
-    /// A word of its data.
+    /// A word of what is constant.
     fn word(&self, at: usize) -> Option<usize> {
-        let mapped = |range: &Range<usize>| range.contains(&at) && range.end - at >= 8;
-        if at % 8 != 0 || !self.readable.iter().any(mapped) {
+        if at % 8 != 0 || !self.constant.contains(&at) || self.constant.end - at < 8 {
             return None;
         }
-        // SAFETY: mapped, readable, aligned. Volatile: the loader may write it, as a whole.
-        Some(unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() })
+        // SAFETY: mapped, readable, aligned, and written by nobody since it was loaded.
+        Some(unsafe { ptr::with_exposed_provenance::<usize>(at).read() })
     }
 
     /// Where the function begins that `address` lies in, by the sorted table behind the header: version 1, three bytes that
@@ -183,7 +182,7 @@ mod tests {
             .collect();
         let header: &'static [u8] = [&[1, 0x1b, 3, 0x3b], &table[4..]].concat().leak();
         let all = at..at + 256;
-        let object = Object { text: all.clone(), readable: vec![all], header, header_at: at };
+        let object = Object { text: all.clone(), constant: all, header, header_at: at };
         let find = |return_address: usize| {
             let stack = [0, 7, at as u64 + 0x20, 9, (at + return_address) as u64, 1];
             let read = |at: u64| stack.get(at as usize / 8).copied().ok_or(());

@@ -147,9 +147,9 @@ fn module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Loaded> {
     // SAFETY: as above.
     let eh_frame = unsafe { bytes(&eh_frame_range) };
     let svma = |range: Range<usize>| (range.start - base) as u64..(range.end - base) as u64;
-    let readable = loaded().filter(|h| h.p_flags & libc::PF_R != 0).map(range).collect();
+    let constant = headers.iter().find(|h| h.p_type == libc::PT_GNU_RELRO).map_or(0..0, range);
     let object =
-        Object { text: text.clone(), readable, header: eh_frame_hdr, header_at: header.start };
+        Object { text: text.clone(), constant, header: eh_frame_hdr, header_at: header.start };
     let sections = ExplicitModuleSectionInfo {
         base_svma: 0,
         text_svma: Some(svma(text)),
