@@ -7,13 +7,22 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program of the terminal")]
 
 mod blocked;
+mod changes;
 mod child;
 mod fair;
+mod foreign;
 mod hog;
 mod hogs;
 mod latency;
+mod ledger;
+mod naps;
+mod pairs;
+mod restarts;
 mod rng;
+mod sections;
+mod steals;
 mod storm;
+mod trees;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -35,7 +44,7 @@ pub(crate) struct Run {
 type Scenario = fn(&Run) -> Result<String, String>;
 
 /// Every scenario, by name. To add one: a function in a file of its own, and a line here.
-const SCENARIOS: [(&str, Scenario); 18] = [
+const SCENARIOS: [(&str, Scenario); 26] = [
     ("hog_integers", |run| hog::beside_a_ticker(run, &hogs::INTEGERS)),
     ("hog_allocate", |run| hog::beside_a_ticker(run, &hogs::ALLOCATE)),
     ("hog_format", |run| hog::beside_a_ticker(run, &hogs::FORMAT)),
@@ -53,6 +62,14 @@ const SCENARIOS: [(&str, Scenario); 18] = [
     ("fair", fair::equal_shares),
     ("kept", fair::procs_are_kept),
     ("cost", fair::cost),
+    ("trees", trees::trees),
+    ("pairs", pairs::pairs),
+    ("steals", steals::steals),
+    ("naps", naps::naps),
+    ("sections", sections::sections),
+    ("foreign", foreign::foreign),
+    ("changes", changes::changes),
+    ("restarts", restarts::restarts),
     ("storm", storm::everything_at_once),
 ];
 

@@ -2,13 +2,15 @@
 //! mutants that prove each model able to fail.
 //!
 //! A model that cannot fail checks nothing. So the sources name steps that may be broken on demand,
-//! `mutant!("idle-no-recheck")`, and for each name the crate is built once more with
-//! `--cfg gmp_mutant="idle-no-recheck"`: some model has to reject that build. A mutant that does
-//! not compile fails the gate, as does one that no model rejects or that makes a model hang.
+//! `mutant!("idle-no-recheck")`, and for each name the models are run once more with
+//! `GMP_MUTANT=idle-no-recheck`: some model has to reject that run. A mutant that no model rejects
+//! fails the gate, as does one that makes a model hang.
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
+use std::{iter, thread};
 
 use crate::cargo::{Artifact, build_silently, cargo, metadata, target_dir};
 use crate::files::{self, File};
@@ -79,7 +81,7 @@ fn check(
         report.problem(format!("{name} has no {what}: its protocols are not checked"));
         return Ok((0, 0));
     }
-    let suite = Suite::build(name, None, &models)?;
+    let suite = Suite::build(name, &models)?;
     let missing: Vec<&String> =
         models.iter().filter(|m| !suite.tests.iter().any(|t| last(t) == m.as_str())).collect();
     if !missing.is_empty() {
@@ -89,7 +91,7 @@ fn check(
         suite.tests.iter().filter(|t| only.is_none_or(|o| t.contains(o))).collect();
     let mut ran = 0;
     if !tests.is_empty() {
-        let out = suite.execute(&tests, &[])?;
+        let out = suite.execute(&tests, &[], None)?;
         let counts = Counts::of(&out.stdout);
         println!("    {} models hold, {:.1} s", counts.passed, out.elapsed.as_secs_f64());
         ran = counts.passed;
@@ -103,9 +105,11 @@ fn check(
             return Ok((ran, 0));
         }
     }
+    let chosen: Vec<&Mutant> =
+        mutants.iter().filter(|m| only.is_none_or(|o| m.name.contains(o))).collect();
     let mut rejected = 0;
-    for mutant in mutants.iter().filter(|m| only.is_none_or(|o| m.name.contains(o))) {
-        match reject(name, mutant, &models) {
+    for (mutant, verdict) in iter::zip(&chosen, verdicts(&suite, &chosen)) {
+        match verdict {
             Ok(by) => {
                 println!("    mutant {:<36} rejected by {by}", mutant.name);
                 rejected += 1;
@@ -117,11 +121,26 @@ fn check(
     Ok((ran, rejected))
 }
 
+/// What [`reject`] says of each mutant; on all cores, since a model runs on one.
+fn verdicts(suite: &Suite, mutants: &[&Mutant]) -> Vec<Result<String, String>> {
+    let left = Mutex::new(mutants.iter().enumerate());
+    let work = || {
+        let next = || left.lock().expect("nobody panics with it").next();
+        iter::from_fn(next).map(|(at, mutant)| (at, reject(suite, mutant))).collect::<Vec<_>>()
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let mut all: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect()
+    });
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, verdict)| verdict).collect()
+}
+
 /// Demands that some model rejects `mutant`, and names it.
 ///
 /// The models of the mutant's own module come first, because they nearly always suffice.
-fn reject(name: &str, mutant: &Mutant, models: &[String]) -> Result<String, String> {
-    let suite = Suite::build(name, Some(&mutant.name), models)?;
+fn reject(suite: &Suite, mutant: &Mutant) -> Result<String, String> {
     let (near, far): (Vec<&String>, Vec<&String>) =
         suite.tests.iter().partition(|test| test.contains(&mutant.module));
     for tests in [near, far] {
@@ -129,7 +148,7 @@ fn reject(name: &str, mutant: &Mutant, models: &[String]) -> Result<String, Stri
             continue;
         }
         // One at a time, so that the output names the model in which an abort happened.
-        let out = suite.execute(&tests, &["--test-threads=1"])?;
+        let out = suite.execute(&tests, &["--test-threads=1"], Some(&mutant.name))?;
         if out.status.is_none() {
             return Err(format!("a model hung on it\n{}", out.transcript()));
         }
@@ -153,10 +172,8 @@ struct Suite {
 }
 
 impl Suite {
-    fn build(name: &str, mutant: Option<&str>, models: &[String]) -> Result<Suite, String> {
+    fn build(name: &str, models: &[String]) -> Result<Suite, String> {
         let mut command = cargo();
-        // `cargo rustc` hands the mutant's flag to this crate alone, so that loom and the other
-        // dependencies are built once and not once per mutant.
         command.args(["rustc", "--package", name, "--lib", "--profile", "test"]);
         command.arg("--target-dir").arg(target_dir()?.join("loom"));
         command.env("RUSTFLAGS", "--cfg loom").env("CARGO_INCREMENTAL", "0");
@@ -165,12 +182,8 @@ impl Suite {
             command.env(format!("CARGO_PROFILE_{profile}_OPT_LEVEL"), "2");
             command.env(format!("CARGO_PROFILE_{profile}_DEBUG"), "line-tables-only");
         }
-        let flag = mutant.map(|mutant| format!("gmp_mutant=\"{mutant}\""));
-        let tail: Vec<&str> = flag.iter().flat_map(|flag| ["--", "--cfg", flag]).collect();
-        if mutant.is_none() {
-            println!("    $ {}", show(&command));
-        }
-        let artifacts = build_silently(&mut command, &tail)?;
+        println!("    $ {}", show(&command));
+        let artifacts = build_silently(&mut command, &[])?;
         let test = artifacts.into_iter().find(|a| a.test && a.executable.is_some());
         let Some(Artifact { executable: Some(executable), folder, .. }) = test else {
             return Err(format!("{name}: cargo named no test executable"));
@@ -182,8 +195,14 @@ impl Suite {
         Ok(Suite { executable, folder, tests })
     }
 
-    fn execute(&self, tests: &[&String], flags: &[&str]) -> Result<Output, String> {
+    fn execute(
+        &self,
+        tests: &[&String],
+        flags: &[&str],
+        mutant: Option<&str>,
+    ) -> Result<Output, String> {
         let mut command: Command = harness::command(&self.executable, &self.folder);
+        command.envs(mutant.map(|name| ("GMP_MUTANT", name)));
         command.arg("--exact").args(flags).args(tests);
         if std::env::var_os("LOOM_MAX_PREEMPTIONS").is_none() {
             command.env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS);

@@ -5,7 +5,7 @@
 
 use crate::files::File;
 
-/// A step of a protocol that a build can be asked to break.
+/// A step of a protocol that a run can be asked to break.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mutant {
     /// The name given to `mutant!`.
@@ -42,7 +42,7 @@ pub(crate) fn mutants(sources: &[&File]) -> Vec<Mutant> {
     for file in sources.iter().filter(|f| f.under("src")) {
         for (index, line) in file.text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            for opening in ["mutant!(\"", "mutant(\"", "gmp_mutant = \""] {
+            for opening in ["mutant!(\"", "mutant(\""] {
                 for rest in code.split(opening).skip(1) {
                     let name = rest.split('"').next().unwrap_or_default();
                     if !name.is_empty() && !found.iter().any(|m| m.name == name) {
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn mutants_are_named_in_the_sources() {
         let text = "//! T.\nlet o = if mutant!(\"q-relaxed\") { A } else { B };\n\
-                    // mutant!(\"only-prose\")\nif cfg!(gmp_mutant = \"q-skip\") {}\n";
+                    // mutant!(\"only-prose\")\nif mutant!(\"q-skip\") {}\n";
         let file = File::new("crates/x/src/queue/mod.rs", text);
         let found = mutants(&[&file]);
         assert_eq!(found.len(), 2);

@@ -213,6 +213,22 @@ pub const WORKLOADS: &[Workload] = &[
         &[ns(&[Versus("go", 1.0), VersusFrom(16, "go", 0.5)])],
     ),
     row(
+        "mutex_64",
+        "mutex, 64 goroutines",
+        "lock + unlock",
+        (20_000_000, 4_000_000),
+        Tenth,
+        &[ns(&[Versus("go", 1.0)])],
+    ),
+    row(
+        "mutex_1000",
+        "mutex, 1,000 goroutines",
+        "lock + unlock",
+        (20_000_000, 4_000_000),
+        Tenth,
+        &[ns(&[Versus("go", 1.0)])],
+    ),
+    row(
         "ring_503",
         "thread ring 503",
         "hops",
@@ -244,6 +260,34 @@ pub const WORKLOADS: &[Workload] = &[
         (100_000, 50_000),
         Tenth,
         &[ms(&[AtMost(60.0)])],
+    ),
+    row(
+        "timers_armed",
+        "a million armed timers",
+        "timers",
+        (1_000_000, 200_000),
+        WarmUp::None,
+        &[
+            named(".arm", "ns/op", &[Versus("go", 1.0)]),
+            named(".bytes", "B", &[]),
+            named(".stop", "ns/op", &[Versus("go", 1.0)]),
+        ],
+    ),
+    row(
+        "timers_churn",
+        "timers set, reset and stopped, per processor",
+        "operations",
+        (4_000_000, 800_000),
+        WarmUp::None,
+        &[ns(&[AtMost(200.0), Versus("go", 1.0)])],
+    ),
+    row(
+        "timers_late",
+        "lateness of 1000 sleepers beside busy channels",
+        "sleeps",
+        (50_000, 10_000),
+        WarmUp::None,
+        &[named(".p50", "ms", &[]), named(".p99", "ms", &[])],
     ),
     row(
         "parked",
@@ -302,6 +346,22 @@ pub const WORKLOADS: &[Workload] = &[
         &[rate(&[Versus("go", 1.8)]), named(".p99", "ms", &[])],
     ),
     row(
+        "http_idle_1k",
+        "server of `http`, 1,000 idle connections",
+        "connections",
+        (1_000, 1_000),
+        WarmUp::None,
+        &[named(".bytes", "B", &[]), named(".cpu", "%", &[AtMost(0.1)])],
+    ),
+    row(
+        "http_idle_10k",
+        "server of `http`, 10,000 idle connections",
+        "connections",
+        (10_000, 10_000),
+        WarmUp::None,
+        &[named(".bytes", "B", &[]), named(".cpu", "%", &[])],
+    ),
+    row(
         "idle",
         "10k parked goroutines and 1k idle connections",
         "goroutines",
@@ -321,9 +381,12 @@ mod tests {
             assert!(WORKLOADS[..i].iter().all(|other| other.name != workload.name));
             for size in [workload.size, workload.quick] {
                 let group = match workload.name {
-                    "spawn_batch" | "yield_1000" | "echo" => 1000,
+                    "spawn_batch" | "yield_1000" | "echo" | "mutex_1000" | "timers_late" => 1000,
+                    // Pairs of operations, on up to 16 processors.
+                    "timers_churn" => 4 * 16,
                     "chan_100to100" => 100,
                     "mutex_8" => 8,
+                    "mutex_64" => 64,
                     "done_10k" => 10_000,
                     "select_4" => 4,
                     "yield_2" => 2,

@@ -86,8 +86,10 @@ pub(crate) struct State {
     /// Slots handed out or being guarded: while there are any the slab stays.
     pub(crate) live: Cell<u32>,
     /// Free slots that are marked `DEEP`.
-    pub(crate) deep: Cell<u32>,
-    /// Where `StackPool::trim_some` goes on.
+    deep: Cell<u32>,
+    /// Free slots that are marked `DIRTY`.
+    dirty: Cell<u32>,
+    /// Where the next walk of `trim.rs` goes on.
     pub(crate) swept: Cell<u32>,
     /// Neighbours among the class's slabs that have a free slot.
     pub(crate) newer: Cell<Option<&'static Slab>>,
@@ -156,7 +158,7 @@ impl Slab {
         let link = unsafe { self.link(slot).read() };
         let next = link & !(DIRTY | DEEP);
         self.state.free.set(if next == END { 0 } else { next });
-        self.state.deep.set(self.state.deep.get() - u32::from(link & DEEP != 0));
+        self.unmark(link);
         // SAFETY: the link of one of our slots, under the lock.
         unsafe { self.link(slot).write(LIVE) };
         self.state.live.set(self.state.live.get() + 1);
@@ -200,6 +202,7 @@ impl Slab {
         // SAFETY: the link of one of our slots, under the lock.
         debug_assert_eq!(unsafe { self.link(slot).read() }, LIVE, "gmp: stack given back twice");
         self.push(slot, DIRTY | DEEP);
+        self.state.dirty.set(self.state.dirty.get() + 1);
         self.state.deep.set(self.state.deep.get() + 1);
         self.state.live.set(self.state.live.get() - 1);
     }
@@ -210,6 +213,18 @@ impl Slab {
         // SAFETY: the link of one of our slots, under the lock.
         unsafe { self.link(slot).write(next | flags) };
         self.state.free.set(slot + 1);
+    }
+
+    /// Takes marks of a free slot off the counts.
+    fn unmark(&self, marks: u32) {
+        self.state.dirty.set(self.state.dirty.get() - u32::from(marks & DIRTY != 0));
+        self.state.deep.set(self.state.deep.get() - u32::from(marks & DEEP != 0));
+    }
+
+    /// Whether `clean` with this `keep` may have something to do for some slot.
+    pub(crate) fn has_unclean(&self, keep: usize) -> bool {
+        let marked = if keep == 0 { &self.state.dirty } else { &self.state.deep };
+        marked.get() > 0
     }
 
     /// Number of slots that were ever claimed: those that `clean` may find something in.
@@ -229,7 +244,7 @@ impl Slab {
         }
         // SAFETY: as above.
         unsafe { link.write(value & !flags) };
-        self.state.deep.set(self.state.deep.get() - u32::from(value & DEEP != 0));
+        self.unmark(value & flags);
         if keep >= self.size() {
             return false;
         }
@@ -393,9 +408,10 @@ fn descriptor() -> Result<&'static Slab, Errno> {
         if let Some(slab) = *spare {
             *spare = slab.state.next.take();
             drop(spare);
-            let State { free, claimed, usable, live, deep, swept, newer, older, next: _ } =
+            let State { free, claimed, usable, live, deep, dirty, swept, newer, older, next: _ } =
                 &slab.state;
-            [free, claimed, usable, live, deep, swept].into_iter().for_each(|count| count.set(0));
+            let counts = [free, claimed, usable, live, deep, dirty, swept];
+            counts.into_iter().for_each(|count| count.set(0));
             [newer, older].into_iter().for_each(|link| link.set(None));
             return Ok(slab);
         }

@@ -5,151 +5,148 @@
 //! since, so that nothing is done twice; `pool.rs` has the books.
 //!
 //! ```text
-//!   | top: 16 KiB, kept by all but `trim` | what it grew to: given back | guard |
+//!   | top: 16 KiB, kept by `trim_deep` and `trim_some` | what it grew to: given back | guard |
 //! ```
+//!
+//! All of it is one walk over the slabs ([`StackPool::walk`]), by one thread at a time, in the order of the table:
+//!
+//! | | keeps | unmaps slabs | ends |
+//! |---|---|---|---|
+//! | `trim` | nothing | yes | when all has been looked at |
+//! | `trim_deep` | the top | yes | as `trim` |
+//! | `trim_while` | nothing | yes | when it is told to |
+//! | `trim_some` | the top | no | after so many stacks |
+//! | `trim_portion` | nothing | one | after so many stacks, or a slab |
+//!
+//! Each slab remembers where the last walk left it, and how many of its slots there is something to do for, so a walk
+//! in many portions looks at each slot about once.
 
 use crate::lock::Lock;
 use crate::pool::{Class, StackPool};
 use crate::slab::{self, Slab};
-use crate::sync::Ordering;
+use crate::sync::{AtomicBool, Ordering};
 use crate::tools;
 
-/// Slots that are looked at before others get the lock: some 50 µs if all have pages.
-const BATCH: u32 = 32;
-/// As `BATCH`, for who trims while others work.
-const SMALL_BATCH: u32 = 8;
+/// Slots that are looked at before others get the lock: some 12 µs if all have pages.
+const BATCH: u32 = 8;
+
+/// What a walk is to do.
+struct Plan {
+    /// Bytes that each stack keeps: 0 or [`slab::SHALLOW`].
+    keep: usize,
+    /// After how many stacks it ends.
+    most: usize,
+    /// Whether it unmaps slabs that nobody needs.
+    unmap: bool,
+}
+
+/// What a walk has done.
+#[derive(Clone, Copy, Default)]
+struct Done {
+    /// Stacks whose pages were given back one by one.
+    stacks: usize,
+    /// Slabs unmapped.
+    slabs: usize,
+}
 
 impl StackPool {
     /// Gives the pages of free stacks back to the kernel, and the address space of slabs that are wholly free and not
     /// reserved. Returns of how many stacks, given back since they were last trimmed, pages were given back one by one.
     ///
-    /// One system call per such stack. Others wait for at most 32 of those calls at a time. Returns 0 at once when another
+    /// One system call per such stack. Others wait for at most 8 of those calls at a time. Returns 0 at once when another
     /// thread is at it.
     pub fn trim(&self) -> usize {
-        self.clean(0, || true)
+        self.trim_while(|| true)
     }
 
     /// As [`trim`](StackPool::trim), but each free stack keeps its uppermost 16 KiB, so that using it again costs nothing:
     /// what goes is the depth that some of them grew to, and slabs that nobody needs.
     pub fn trim_deep(&self) -> usize {
-        self.clean(slab::SHALLOW, || true)
+        let plan = Plan { keep: slab::SHALLOW, most: usize::MAX, unmap: true };
+        self.walk(&plan, |_| true).stacks
     }
 
     /// As [`trim`](StackPool::trim), for as long as `go_on` says so; it is asked before each slab, which takes up to 2 ms.
-    pub fn trim_while(&self, go_on: impl FnMut() -> bool) -> usize {
-        self.clean(0, go_on)
+    pub fn trim_while(&self, mut go_on: impl FnMut() -> bool) -> usize {
+        let plan = Plan { keep: 0, most: usize::MAX, unmap: true };
+        self.walk(&plan, |_| go_on()).stacks
     }
 
     /// As [`trim_deep`](StackPool::trim_deep), of at most `most` stacks, and unmaps nothing; the next call goes on where this
     /// one stopped. For who has little time: some 0.5 µs per stack, and next to nothing when none was given back.
     pub fn trim_some(&self, most: usize) -> usize {
-        self.exclusively(|| {
-            let mut left = most;
-            for class in &self.classes {
-                let mut next = class.lock().slabs;
-                while let (Some(slab), true) = (next, left > 0) {
-                    let guard = class.lock();
-                    // Only who trims removes slabs, so this one's successor stays.
-                    next = slab.state.next.get();
-                    let deep = slab.state.deep.get() > 0;
-                    drop(guard);
-                    if deep {
-                        left -= sweep(class, slab, left);
-                    }
-                }
-            }
-            most - left
-        })
+        self.walk(&Plan { keep: slab::SHALLOW, most, unmap: false }, |_| true).stacks
     }
 
-    /// A part of [`trim`](StackPool::trim), for a thread that has other duties: ends after some `most` stacks, or after
-    /// unmapping one slab. How many stacks and slabs that was; 0 when there is nothing left to give back, or another thread
-    /// is at it.
+    /// A part of [`trim`](StackPool::trim), for a thread that has other duties: ends after `most` stacks, or after
+    /// unmapping one slab; the next call goes on where this one stopped. How many stacks and slabs that was; 0 when there is
+    /// nothing left to give back, or another thread is at it.
     pub fn trim_portion(&self, most: usize) -> usize {
-        self.exclusively(|| {
-            let mut cleaned = 0;
-            for class in &self.classes {
-                let mut next = class.lock().slabs;
-                while let Some(slab) = next.filter(|_| cleaned < most) {
-                    next = slab.state.next.get();
-                    let removed = class.lock().remove_if_unneeded(slab);
-                    if removed {
-                        // SAFETY: as in `clean`.
-                        unsafe { slab::destroy(slab) };
-                        return cleaned + 1;
-                    }
-                    cleaned += clean(class, slab, 0, most - cleaned);
-                }
-            }
-            cleaned
-        })
+        let done = self.walk(&Plan { keep: 0, most, unmap: true }, |done| done.slabs == 0);
+        done.stacks + done.slabs
     }
 
-    fn clean(&self, keep: usize, mut go_on: impl FnMut() -> bool) -> usize {
-        self.exclusively(|| {
-            let mut cleaned = 0;
-            for class in &self.classes {
-                let mut next = class.lock().slabs;
-                while let Some(slab) = next {
-                    if !go_on() {
-                        return cleaned;
-                    }
-                    // What is unmapped needs no cleaning. Only we remove slabs, so this one's successor stays.
-                    next = slab.state.next.get();
-                    let removed = class.lock().remove_if_unneeded(slab);
-                    if removed {
-                        // SAFETY: it was in no list any more, with no stack out, when we had the lock.
-                        unsafe { slab::destroy(slab) };
-                    } else {
-                        cleaned += clean(class, slab, keep, usize::MAX);
-                    }
+    /// Does what is planned for all slabs, as long as `go_on`, asked before each, says so. Nothing if another thread is at
+    /// it. `go_on` is called with no lock held and may panic.
+    fn walk(&self, plan: &Plan, mut go_on: impl FnMut(&Done) -> bool) -> Done {
+        let mut done = Done::default();
+        let Some(_turn) = Turn::take(&self.trimming) else { return done };
+        for class in &self.classes {
+            let mut next = class.lock().slabs;
+            while let Some(slab) = next {
+                if done.stacks >= plan.most || !go_on(&done) {
+                    return done;
+                }
+                let mut state = class.lock();
+                // Only who trims removes slabs, so this one's successor stays.
+                next = slab.state.next.get();
+                // What is unmapped needs no cleaning.
+                let removed = plan.unmap && state.remove_if_unneeded(slab);
+                drop(state);
+                if removed {
+                    // SAFETY: it was in no list any more, with no stack out, when we had the lock.
+                    unsafe { slab::destroy(slab) };
+                    done.slabs += 1;
+                } else {
+                    done.stacks += clean(class, slab, plan.keep, plan.most - done.stacks);
                 }
             }
-            cleaned
-        })
-    }
-
-    /// Does `work` unless another thread trims this pool; 0 then.
-    fn exclusively(&self, work: impl FnOnce() -> usize) -> usize {
-        // Acquire: pairs with Release at the end; the slab lists are as the last one left them.
-        if self.trimming.swap(true, Ordering::Acquire) {
-            return 0;
         }
-        let cleaned = work();
-        // Release: pairs with Acquire above.
-        self.trimming.store(false, Ordering::Release);
-        cleaned
+        done
     }
 }
 
-/// Cleans the free slots of a slab down to `keep` bytes, letting go of the lock now and then, until `most` and a few have been
-/// asked for. How many it asked for.
+/// The right to trim a pool, until dropped, also by a panic.
+struct Turn<'a>(&'a AtomicBool);
+
+impl Turn<'_> {
+    /// None while another thread has it.
+    fn take(trimming: &AtomicBool) -> Option<Turn<'_>> {
+        // Acquire: pairs with Release in `drop`; the slab lists are as the last one left them.
+        (!trimming.swap(true, Ordering::Acquire)).then(|| Turn(trimming))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // Release: pairs with Acquire in `take`.
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Cleans at most `most` free slots of a slab down to `keep` bytes, from where the last walk stopped, once around, letting go
+/// of the lock now and then. How many it asked the kernel for.
 fn clean(class: &Lock<Class>, slab: &Slab, keep: usize, most: usize) -> usize {
-    let mut cleaned = 0;
-    let mut slot = 0;
-    loop {
-        let _guard = class.lock();
-        let end = slab.used().min(slot + BATCH);
-        cleaned += (slot..end).filter(|slot| slab.clean(*slot, keep)).count();
-        if end == slab.used() || cleaned >= most {
-            return cleaned;
-        }
-        slot = end;
-    }
-}
-
-/// Cleans at most `most` slots that are deep, from where the last sweep stopped, once around. How many it cleaned.
-fn sweep(class: &Lock<Class>, slab: &Slab, most: usize) -> usize {
     let (mut cleaned, mut looked) = (0, 0);
     loop {
         let _guard = class.lock();
         let used = slab.used();
-        for _ in 0..SMALL_BATCH {
-            if cleaned == most || looked >= used || slab.state.deep.get() == 0 {
+        for _ in 0..BATCH {
+            if cleaned == most || looked >= used || !slab.has_unclean(keep) {
                 return cleaned;
             }
             let slot = slab.state.swept.get() % used;
-            cleaned += usize::from(slab.clean(slot, slab::SHALLOW));
+            cleaned += usize::from(slab.clean(slot, keep));
             slab.state.swept.set(slot + 1);
             looked += 1;
         }
@@ -188,3 +185,7 @@ impl Class {
         true
     }
 }
+
+#[cfg(test)]
+#[path = "trim_tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! Trimming a pool: pages and slabs that nobody needs go back, what is live or reserved stays.
 
+use std::panic;
+
 use gmp_context::{Stack, StackPool};
 
 const SIZE: usize = 64 << 10;
@@ -106,4 +108,15 @@ fn portions_give_back_the_same() {
     assert_eq!(all, 299);
     assert_eq!(pool.trim(), 0, "nothing is left");
     pool.give(kept);
+}
+
+#[test]
+fn a_panic_ends_the_trimming_and_nothing_else() {
+    let pool = StackPool::new();
+    pool.reserve(SIZE, 10).expect("address space");
+    let stacks: Vec<Stack> = (0..10).map(|_| pool.take(SIZE)).collect();
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    let tired = panic::catch_unwind(|| pool.trim_while(|| panic::resume_unwind(Box::new("tired"))));
+    assert!(tired.is_err());
+    assert_eq!(pool.trim(), 10);
 }

@@ -105,10 +105,10 @@ impl Section {
             // Compiler fence: pairs with S1; the look for a request stays behind the count (C3).
             compiler_fence(Ordering::SeqCst);
             signal_point();
-            if depth > 0 || !requested() || mutant::LEAVE_RECHECK {
+            if depth > 0 || !requested() || mutant!("preempt_leave_recheck") {
                 return;
             }
-            if mutant::LEAVE_GUARDED {
+            if mutant!("preempt_leave_guarded") {
                 return serve();
             }
             self.enter();

@@ -18,28 +18,26 @@ pub(crate) mod plain {
     pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
 }
 
-/// One constant per step that a model must be able to miss; set by `--cfg gmp_mutant="preempt_…"`.
-pub(crate) mod mutant {
-    /// `Word::sleep` takes its futex's expected value afresh, after the look at `STOPPED`.
-    pub(crate) const SLEEP_RECHECK: bool = cfg!(gmp_mutant = "preempt_sleep_recheck");
-    /// The handler decides first and sets `STOPPED` afterwards.
-    pub(crate) const STOPPED_LATE: bool = cfg!(gmp_mutant = "preempt_stopped_late");
-    /// `Word::resume` publishes nothing to the thread that goes on.
-    pub(crate) const RESUME_RELEASE: bool = cfg!(gmp_mutant = "preempt_resume_release");
-    /// `Word::ask` publishes nothing to the handler.
-    pub(crate) const ASK_RELEASE: bool = cfg!(gmp_mutant = "preempt_ask_release");
-    /// `Word::detach` does not wait for senders.
-    pub(crate) const DETACH_WAIT: bool = cfg!(gmp_mutant = "preempt_detach_wait");
-    /// `Word::ask` does not look at `REQUESTED`: signals pile up.
-    pub(crate) const ASK_ONCE: bool = cfg!(gmp_mutant = "preempt_ask_once");
-    /// `Section::leave` does not look for a request that the handler left alone.
-    pub(crate) const LEAVE_RECHECK: bool = cfg!(gmp_mutant = "preempt_leave_recheck");
-    /// `Section::leave` serves a request without holding further signals off.
-    pub(crate) const LEAVE_GUARDED: bool = cfg!(gmp_mutant = "preempt_leave_guarded");
-    /// `barrier::light` orders nothing.
-    pub(crate) const BARRIER_LIGHT: bool = cfg!(gmp_mutant = "preempt_barrier_light");
-    /// `barrier::heavy` orders nothing.
-    pub(crate) const BARRIER_HEAVY: bool = cfg!(gmp_mutant = "preempt_barrier_heavy");
+/// Whether the step called `name` is to be broken: never, but in a build for models whose run was asked to, by
+/// `GMP_MUTANT=name`.
+#[cfg(not(loom))]
+macro_rules! mutant {
+    ($name:literal) => {
+        false
+    };
+}
+#[cfg(loom)]
+macro_rules! mutant {
+    ($name:literal) => {
+        crate::sync::is_mutant($name)
+    };
+}
+pub(crate) use mutant;
+
+#[cfg(loom)]
+pub(crate) fn is_mutant(name: &str) -> bool {
+    static ASKED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    ASKED.get_or_init(|| std::env::var("GMP_MUTANT").ok()).as_deref() == Some(name)
 }
 
 #[cfg(not(loom))]

@@ -98,13 +98,14 @@ impl Word {
             if seen & STOPPED != 0 {
                 return Ask::Stopped;
             }
-            if seen & REQUESTED != 0 && !mutant::ASK_ONCE {
+            if seen & REQUESTED != 0 && !mutant!("preempt_ask_once") {
                 return Ask::Pending;
             }
             let asked = (seen | REQUESTED) + SENDER;
             // Release: pairs with Acquire in `arrive`; what was prepared for the stop (a successor)
             // is visible to the handler.
-            let release = if mutant::ASK_RELEASE { Ordering::Relaxed } else { Ordering::Release };
+            let release =
+                if mutant!("preempt_ask_release") { Ordering::Relaxed } else { Ordering::Release };
             match word.compare_exchange_weak(seen, asked, release, Ordering::Relaxed) {
                 Ok(_) => return Ask::Send,
                 Err(now) => seen = now,
@@ -144,7 +145,8 @@ impl Word {
             if seen & REQUESTED == 0 || seen & DETACHED != 0 {
                 return Arrival::Nothing;
             }
-            let stopped = seen & !REQUESTED | if mutant::STOPPED_LATE { 0 } else { STOPPED };
+            let stopped =
+                seen & !REQUESTED | if mutant!("preempt_stopped_late") { 0 } else { STOPPED };
             // Acquire: pairs with Release in `ask`. Release: pairs with Acquire in `is_stopped`; what
             // the thread did before the stop is visible to who sees it stopped.
             match word.compare_exchange_weak(seen, stopped, Ordering::AcqRel, Ordering::Relaxed) {
@@ -169,7 +171,8 @@ impl Word {
     pub(crate) fn resume(&self) -> Resume {
         // Release: pairs with Acquire in `sleep`; what the resumer has done (gave it a processor) is
         // visible to the thread. Acquire: pairs with Release in `arrive`.
-        let order = if mutant::RESUME_RELEASE { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order =
+            if mutant!("preempt_resume_release") { Ordering::Relaxed } else { Ordering::AcqRel };
         let before = self.0.0.fetch_and(!STOPPED, order);
         if before & STOPPED == 0 {
             return Resume::NotStopped;
@@ -185,7 +188,7 @@ impl Word {
         let word = &self.0.0;
         // Acquire: pairs with Release in `sent`.
         let mut seen = word.fetch_or(DETACHED, Ordering::Acquire) | DETACHED;
-        while seen & SENDERS != 0 && !mutant::DETACH_WAIT {
+        while seen & SENDERS != 0 && !mutant!("preempt_detach_wait") {
             self.0.wait(seen);
             // Acquire: pairs with Release in `sent`.
             seen = word.load(Ordering::Acquire);
@@ -219,7 +222,7 @@ impl Stopping<'_> {
     pub(crate) fn sleep(self) {
         let futex = &self.0.0;
         let word = &futex.0;
-        if mutant::STOPPED_LATE {
+        if mutant!("preempt_stopped_late") {
             word.fetch_or(STOPPED, Ordering::Release);
         }
         loop {
@@ -228,7 +231,8 @@ impl Stopping<'_> {
             if seen & STOPPED == 0 {
                 return;
             }
-            let expected = if mutant::SLEEP_RECHECK { word.load(Ordering::Relaxed) } else { seen };
+            let expected =
+                if mutant!("preempt_sleep_recheck") { word.load(Ordering::Relaxed) } else { seen };
             futex.wait(expected);
         }
     }

@@ -15,6 +15,7 @@ use crate::lease::Seen;
 use crate::m::M;
 use crate::p::P;
 use crate::park;
+use crate::sleep;
 use crate::sync::plain::Ordering;
 use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
@@ -101,6 +102,11 @@ fn reacquire(m: &'static M) {
     }
     if sched.take_idle_p(m) {
         leave();
+        // After the lock of the lists, which the end of the runtime has taken once: it has seen this P, or is seen here.
+        if let Some(p) = m.p().filter(|_| sched.is_stopping()) {
+            sleep::lay_down(m, p);
+            wait_for_p(m, || 0);
+        }
         return;
     }
     // SAFETY: the caller is `g`; the queue readies it once.
@@ -123,9 +129,14 @@ pub(crate) fn wait_for_p(m: &'static M, leave: impl FnOnce() -> usize) {
     m.waits_for_p.store(true, Ordering::Release);
     m.sched.queue_tied(g, header, m);
     leave();
+    // In the section, as in `enter`. Nothing above this frame is written until the wait is over.
+    let rests = m.halted.begin(&Registers::here());
     drop(section);
     // Acquire: pairs with AcqRel in `pass_to`, which sets the P first.
     while m.waits_for_p.load(Ordering::Acquire) {
         m.parker.park();
+    }
+    if rests {
+        m.halted.end();
     }
 }

@@ -6,7 +6,8 @@
 //! 4. its own `next` and ring;
 //! 5. the global queue;
 //! 6. descriptors, without waiting;
-//! 7. other Ps' queues and timers.
+//! 7. timers of Ps that are out of service;
+//! 8. other Ps' queues and timers.
 //!
 //! Then it goes idle.
 
@@ -19,6 +20,7 @@ use crate::m::M;
 use crate::os_thread;
 use crate::p::P;
 use crate::run::CHECK_EVERY;
+use crate::scheduler::Scheduler;
 use crate::sleep;
 use crate::steal;
 use crate::sync::plain::Ordering;
@@ -67,7 +69,13 @@ pub(crate) fn find(m: &'static M) -> Found {
         let found = first
             .or_else(|| p.next_in_turn())
             .or_else(|| global(m, p))
-            .or_else(|| poll(m, p))
+            .or_else(|| {
+                if p.pace.is_open() {
+                    p.pace.end(clock::now(), p.counters.switches.get());
+                }
+                poll(m, p)
+            })
+            .or_else(|| run_left_behind(m, p).then(|| p.take_next().or_else(|| p.pop())).flatten())
             .or_else(|| steal::steal(m, p));
         match found {
             Some(g) => {
@@ -92,7 +100,8 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let d = p.dispatches.get();
     p.dispatches.set(d.wrapping_add(1));
     // Relaxed: a request of the monitor, seen soon enough; this M alone clears it.
-    if p.preempt.load(Ordering::Relaxed) && m.sched.may_clear_preempt() {
+    let asked = p.preempt.load(Ordering::Relaxed);
+    if asked && m.sched.may_clear_preempt() {
         // What would have run in the slice that is over goes behind the others.
         if let Some(g) = p.take_next() {
             m.sched.push_local(p, g);
@@ -100,7 +109,9 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
         p.end_slice();
     }
     // What has waited for its time is not made to wait for the slice of somebody from the global queue.
-    if run_timers(m, p, p) || d % CHECK_EVERY != 0 {
+    let now_and_then = d % CHECK_EVERY == 0;
+    let left_behind = (asked || now_and_then) && run_left_behind(m, p);
+    if run_timers(m, p, p) || left_behind || !now_and_then {
         return None;
     }
     if let Some(g) = poll(m, p) {
@@ -129,6 +140,22 @@ pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) -> boo
     fired > 0
 }
 
+/// Fires what is due in the heaps of Ps that are out of service: their timers stay where they are, since whoever armed
+/// one knows its heap, and nobody else would look there. Whether there was anything.
+fn run_left_behind(m: &'static M, p: &'static P) -> bool {
+    let sched = m.sched;
+    // Not one after the other until something is found: each has waited.
+    (sched.procs()..sched.created()).fold(false, |any, i| run_timers(m, p, sched.proc(i)) | any)
+}
+
+impl Scheduler {
+    /// When the first timer of a P that is out of service is due.
+    pub(crate) fn left_behind(&'static self) -> u64 {
+        let timers = |i| self.proc(i).timers.earliest();
+        (self.procs()..self.created()).map(timers).min().unwrap_or(clock::NEVER)
+    }
+}
+
 /// A fair share of the global queue: the first to run, the rest into the ring.
 fn global(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     let sched = m.sched;
@@ -154,6 +181,14 @@ fn poll(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     while let Some(g) = ready.pop() {
         m.sched.push_local(p, g);
     }
-    m.sched.published();
+    call_help(m, p, p.ring.len());
     Some(first)
+}
+
+/// `p` has got what the poller found, and `backlog` wait behind what it runs first: others are called if that takes long.
+pub(crate) fn call_help(m: &'static M, p: &'static P, backlog: u32) {
+    p.pace.begin(clock::now(), p.counters.switches.get());
+    if p.pace.is_long(backlog.into()) {
+        m.sched.published();
+    }
 }

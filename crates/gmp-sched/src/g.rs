@@ -27,7 +27,7 @@ use crate::m::M;
 use crate::queue::list::Linked;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64, Ordering, fence};
-use crate::trace::{self, TraceKind};
+use crate::trace;
 use crate::wait::WaitReason;
 
 /// A goroutine's number: unique in the process, never reused, 1 for the first main goroutine.
@@ -288,7 +288,7 @@ impl G {
     #[inline]
     pub(crate) fn resumed(&self, m: &M) {
         self.set_reason(WaitReason::None);
-        trace::note(m, TraceKind::Start, self.id());
+        trace::note_start(m, self.id());
         // Relaxed: as above.
         if self.since.load(Ordering::Relaxed) & STAMPED != 0 {
             self.count_latency(m);
@@ -449,49 +449,6 @@ impl fmt::Debug for G {
             .field("id", &self.id())
             .field("name", &self.name())
             .finish_non_exhaustive()
-    }
-}
-
-/// A goroutine as its own code sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct Current {
-    g: NonNull<G>,
-}
-
-impl Current {
-    /// The calling goroutine; `None` on a plain thread. Neither parks nor blocks.
-    pub fn get() -> Option<Current> {
-        crate::current::m().and_then(M::g).map(|g| Current { g })
-    }
-
-    fn header(&self) -> &G {
-        // SAFETY: the goroutine is running this code, so its header is alive; `Current` is not Send.
-        unsafe { self.g.as_ref() }
-    }
-
-    /// Its number.
-    pub fn id(&self) -> GoId {
-        self.header().id()
-    }
-
-    /// The name that its builder gave it.
-    pub fn name(&self) -> Option<&str> {
-        self.header().name()
-    }
-
-    /// Where it was spawned.
-    pub fn spawned_at(&self) -> &'static Location<'static> {
-        self.header().spawned_at()
-    }
-
-    /// A word that belongs to the goroutine, null at first: for a runtime's goroutine-local storage.
-    pub fn locals(&self) -> *mut () {
-        self.header().locals.get()
-    }
-
-    /// Sets that word. Whoever sets it frees what it points to before the goroutine ends.
-    pub fn set_locals(&self, locals: *mut ()) {
-        self.header().locals.set(locals);
     }
 }
 

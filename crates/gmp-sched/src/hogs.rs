@@ -77,7 +77,8 @@ impl HogWatch {
     }
 
     /// Looks at every thread of the running runtime, and passes on each hog once. To be called several times in `limit`, on
-    /// a plain thread. Allocates; blocks the thread while a hog's thread copies its stack.
+    /// a plain thread. Allocates; blocks the thread while a hog's thread copies its stack, and while a dump is made. `found`
+    /// may take locks and make dumps.
     pub fn look(&mut self, found: &mut dyn FnMut(&Hog<'_>)) {
         let Some(sched) = Scheduler::try_current() else { return self.seen.clear() };
         let mut hogs = Vec::new();
@@ -124,18 +125,23 @@ fn tell(
         // SAFETY: slots are never freed.
         unsafe { G::copy_name(g, described.id, &mut name) }
     });
+    let mut stack = Vec::with_capacity(on_thread::WORDS);
+    let mut seen = None;
     on_thread::visit_one(sched, m, &mut |thread| {
-        // It may have gone on meanwhile.
-        if thread.id == described.id {
-            found(&Hog {
-                id: described.id,
-                name: &name[..len],
-                computed: Duration::from_nanos(computed),
-                spawned_at: described.spawned_at,
-                parent: described.parent,
-                bubble: described.bubble,
-                thread,
-            });
-        }
+        // There is room: nothing is allocated while the studio is held.
+        stack.extend_from_slice(thread.stack);
+        seen = Some((thread.id, thread.asleep, thread.at));
+    });
+    // The studio is free again: `found` may take any lock.
+    // It may have gone on meanwhile.
+    let Some((id, asleep, at)) = seen.filter(|seen| seen.0 == described.id) else { return };
+    found(&Hog {
+        id,
+        name: &name[..len],
+        computed: Duration::from_nanos(computed),
+        spawned_at: described.spawned_at,
+        parent: described.parent,
+        bubble: described.bubble,
+        thread: &OnThread { id, asleep, at, stack: &stack },
     });
 }

@@ -11,7 +11,7 @@ use gmp_context::{Context, Frame};
 
 use crate::clock;
 use crate::g::{Described, G, GoId};
-use crate::on_thread::{self, OnThread};
+use crate::on_thread::{self, OnThread, Session};
 use crate::scheduler::Scheduler;
 use crate::slots;
 use crate::sync::plain::Ordering;
@@ -73,8 +73,9 @@ pub struct Seen<'a> {
 /// those can be walked. Called on a plain thread, or in a blocking section. Blocks the thread for microseconds, and
 /// the whole runtime while it visits. Without a runtime it visits nobody.
 ///
-/// One that runs may be shown twice: the second time as it is in the end. Those that have a thread, and so no parked stack, are shown to `on_thread` with a copy of it. A thread that sleeps in a
-/// system call of which the runtime was not told is asked for it only if `interrupt` is true: the signal may end the call.
+/// One that has a thread may be shown twice: the second time as it is in the end. Those that have a thread, and so no parked
+/// stack, are shown to `on_thread` with a copy of it. `interrupt` says that a thread which sleeps in a system call of which
+/// the runtime was not told is to be asked for it where the kernel does not tell: the signal may end the call.
 ///
 /// Neither closure may allocate or take a lock that user code can hold: it would wait for a goroutine that was stopped
 /// with it, and does not go on.
@@ -84,6 +85,8 @@ pub fn inspect(
     on_thread: &mut dyn FnMut(&OnThread<'_>),
 ) {
     let Some(sched) = Scheduler::try_current() else { return };
+    // Before the freeze, and so given back after the thaw.
+    let mut session = Session::begin();
     let now = clock::now();
     let frozen = sched.freeze();
     let mut look = |g| {
@@ -109,7 +112,7 @@ pub fn inspect(
             locked: seen.locked,
             parked,
         });
-        Some(seen.state == WaitReason::None && parked.is_none())
+        Some(parked.is_none() && has_thread(seen.state))
     };
     let (mut moving, mut n) = ([NonNull::dangling(); MOVING], 0);
     slots::for_each(&mut |g| {
@@ -118,14 +121,20 @@ pub fn inspect(
             n += 1;
         }
     });
-    on_thread::visit_all(sched, interrupt, on_thread);
-    // Looking at a hundred thousand takes a while, in which those that ran may have parked, for as long as the freeze.
+    on_thread::visit_all(sched, interrupt, &mut session, on_thread);
+    // Looking at a hundred thousand takes a while, in which those that had a thread may have parked, for as long as the
+    // freeze.
     for &g in &moving[..n] {
         look(g);
     }
 }
 
-/// How many of those that run are looked at twice.
+/// Whether a goroutine has a thread that may take it on.
+fn has_thread(state: WaitReason) -> bool {
+    matches!(state, WaitReason::None | WaitReason::Blocking | WaitReason::Preempted)
+}
+
+/// How many of those that have a thread are looked at twice.
 const MOVING: usize = 1024;
 
 /// The word at `address`, if that is in a stack of the runtime. Whoever owns the stack may write it meanwhile.

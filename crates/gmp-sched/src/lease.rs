@@ -54,8 +54,9 @@ impl Lease {
     #[inline]
     pub(crate) fn leave(&self, section: Seen) -> bool {
         let kept = section.0 & !TAKEABLE;
-        // Relaxed: on success nobody else has had it; on failure the way to another P orders memory.
-        self.0.compare_exchange(section.0, kept, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        // Relaxed on success: nobody else has had it. Acquire on failure: pairs with Release in `retake`; who took it because
+        // the runtime stops has said so before.
+        self.0.compare_exchange(section.0, kept, Ordering::Relaxed, Ordering::Acquire).is_ok()
     }
 
     /// What the monitor sees.
@@ -64,12 +65,12 @@ impl Lease {
         Seen(self.0.load(Ordering::Acquire))
     }
 
-    /// B2: takes the P out of the section `seen`. By the monitor; true means that it owns the P.
+    /// B2: takes the P out of the section `seen`. By the monitor, or the end of the runtime; true means that it owns the P.
     pub(crate) fn retake(&self, seen: Seen) -> bool {
         let next = seen.0 & !TAKEABLE;
-        // Acquire: pairs with Release in `enter`.
+        // Acquire: pairs with Release in `enter`. Release: with Acquire in `leave`.
         seen.is_takeable()
-            && self.0.compare_exchange(seen.0, next, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            && self.0.compare_exchange(seen.0, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 

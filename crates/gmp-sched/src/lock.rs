@@ -4,7 +4,8 @@
 //! preemption and almost never by the kernel. That is the case a spin lock is for: taking it is one
 //! compare-and-swap, releasing it one plain store, where a futex lock needs a second read-modify-write
 //! to learn whether somebody sleeps. When the kernel does deschedule a holder, waiters stop burning:
-//! they spin a little, then yield the CPU, then nap.
+//! they spin a little, then yield the CPU, then nap. Which words it is made of is said in `turnstile`; this file says
+//! how one waits.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -12,22 +13,28 @@ use std::hint;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
+use crate::clock;
 use crate::critical::{Critical, critical};
-use crate::sync::plain::{AtomicBool, Ordering};
+use crate::sync::plain::AtomicU32;
 use crate::sys;
+use crate::turnstile::Turnstile;
 
-/// Pauses of the first round; each round has twice as many as the one before. This is 0.3 to 0.4 µs where it was
+/// Pauses of the first round, alone; each round has twice as many as the one before. This is 0.3 to 0.4 µs where it was
 /// measured (a pause took 20 to 25 ns), some fifteen sections. Two threads that want the same lock all the time
 /// should not take it by turns: each turn moves the lock and what it guards from cache to cache, at several
 /// times the cost of a section. So who finds it taken stays away for a while, and the other one gets through a
-/// batch. Twice as many made a `select!` over four busy channels 15 % slower.
+/// batch. Twice as many made a `select!` over four busy channels 15 % slower. With n threads away all pauses are n
+/// times longer, so that the batches of whoever holds it are as long as with one.
 const FIRST_PAUSES: u32 = 16;
 
 /// The same for [`Lock::lock_in_turns`]: about 1.5 µs.
 const LONG_PAUSES: u32 = 64;
 
-/// Rounds before the CPU is yielded: 15 times the pauses of the first, 6 µs or 24 µs.
-const SPIN_ROUNDS: u32 = 4;
+/// Pauses before the CPU is yielded, in multiples of the first: four rounds alone, 6 µs or 24 µs.
+const SPIN_FIRSTS: u32 = 15;
+
+/// More threads than this are taken for so many.
+const MOST_AWAY: u32 = 64;
 
 /// Looks at the lock at the end of a round, so that the gap between two sections of a busy holder is not missed.
 const LOOKS: u32 = 16;
@@ -35,9 +42,12 @@ const LOOKS: u32 = 16;
 /// Yields before napping: by then the holder has been descheduled for a whole kernel slice.
 const YIELD_ROUNDS: u32 = 64;
 
+/// A yield that took no longer, in nanoseconds, gave the CPU to nobody.
+const YIELDED_IN_VAIN: u64 = 2_000;
+
 /// A lock for state that is only touched in critical sections.
 pub struct Lock<T: ?Sized> {
-    locked: AtomicBool,
+    turnstile: Turnstile<AtomicU32>,
     value: UnsafeCell<T>,
 }
 
@@ -56,7 +66,7 @@ pub struct LockGuard<'a, T: ?Sized> {
 impl<T> Lock<T> {
     /// An unlocked lock.
     pub const fn new(value: T) -> Lock<T> {
-        Lock { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Lock { turnstile: Turnstile::new(), value: UnsafeCell::new(value) }
     }
 
     /// Where the value is, for debuggers.
@@ -76,7 +86,7 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub fn lock(&self) -> LockGuard<'_, T> {
         let critical = ManuallyDrop::new(critical());
-        if !self.try_acquire() {
+        if !self.turnstile.try_take() {
             self.lock_slow(FIRST_PAUSES);
         }
         LockGuard { lock: self, critical }
@@ -87,7 +97,7 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub fn lock_in_turns(&self) -> LockGuard<'_, T> {
         let critical = ManuallyDrop::new(critical());
-        if !self.try_acquire() {
+        if !self.turnstile.try_take() {
             self.lock_slow(LONG_PAUSES);
         }
         LockGuard { lock: self, critical }
@@ -97,14 +107,16 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
         let critical = critical();
-        self.try_acquire().then(|| LockGuard { lock: self, critical: ManuallyDrop::new(critical) })
+        self.turnstile
+            .try_take()
+            .then(|| LockGuard { lock: self, critical: ManuallyDrop::new(critical) })
     }
 
     /// Takes the lock inside a critical section that is open already: for who takes many at once, and gives
     /// them back by [`unlock_in_section`](Lock::unlock_in_section). Spins; never parks.
     #[inline]
     pub fn lock_in_section(&self, _section: &Critical) {
-        if !self.try_acquire() {
+        if !self.turnstile.try_take() {
             self.lock_slow(FIRST_PAUSES);
         }
     }
@@ -116,7 +128,7 @@ impl<T: ?Sized> Lock<T> {
     /// The lock was taken so, in a section that is still open, and nothing of the value is used any more.
     #[inline]
     pub unsafe fn unlock_in_section(&self) {
-        self.release();
+        self.turnstile.give_back();
     }
 
     /// Where the value is. Only who holds the lock may use it.
@@ -130,38 +142,55 @@ impl<T: ?Sized> Lock<T> {
         self.value.get_mut()
     }
 
-    #[inline]
-    fn try_acquire(&self) -> bool {
-        // Acquire: pairs with Release in `release`; the last holder's writes are visible.
-        self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    }
-
-    #[inline]
-    fn release(&self) {
-        // Release: pairs with Acquire in `try_acquire`; publishes this holder's writes.
-        self.locked.store(false, Ordering::Release);
-    }
-
     #[cold]
     fn lock_slow(&self, pauses: u32) {
-        let mut round = 0;
-        loop {
-            // Relaxed: a hint only; `try_acquire` decides.
-            if !self.locked.load(Ordering::Relaxed) && self.try_acquire() {
-                return;
+        let mut patience = Patience { pauses, round: 0, left: SPIN_FIRSTS * pauses, yields: 0 };
+        self.turnstile.take(|away| {
+            if patience.wait(away.min(MOST_AWAY)) {
+                (0..LOOKS)
+                    .take_while(|_| self.turnstile.is_taken())
+                    .for_each(|_| hint::spin_loop());
             }
-            if round < SPIN_ROUNDS {
-                (0..pauses << round).for_each(|_| hint::spin_loop());
-                // Relaxed: as above.
-                let taken = || self.locked.load(Ordering::Relaxed);
-                (0..LOOKS).take_while(|_| taken()).for_each(|_| hint::spin_loop());
-            } else if round < SPIN_ROUNDS + YIELD_ROUNDS {
-                sys::cpu_yield();
-            } else {
-                sys::nap();
-            }
-            round = round.saturating_add(1);
+        });
+    }
+}
+
+/// How somebody who wants a lock stays away from it.
+struct Patience {
+    pauses: u32,
+    round: u32,
+    /// Pauses to come before the CPU is yielded.
+    left: u32,
+    yields: u32,
+}
+
+impl Patience {
+    /// Waits for the next look at the lock; `away` threads do. Whether several looks should follow.
+    fn wait(&mut self, away: u32) -> bool {
+        if self.left > 0 {
+            let pauses = (self.pauses << self.round) * away;
+            self.round += 1;
+            self.left = self.left.saturating_sub(pauses);
+            (0..pauses).for_each(|_| hint::spin_loop());
+            return true;
         }
+        self.yields = self.yields.saturating_add(1);
+        if self.yields > YIELD_ROUNDS {
+            sys::nap();
+            return false;
+        }
+        if away == 1 {
+            sys::cpu_yield();
+            return false;
+        }
+        // A holder that was descheduled needs this CPU; one that is busy needs to be left alone.
+        let begin = clock::now();
+        sys::cpu_yield();
+        let in_vain = clock::now() - begin < YIELDED_IN_VAIN;
+        if in_vain {
+            (0..self.pauses * away).for_each(|_| hint::spin_loop());
+        }
+        in_vain
     }
 }
 
@@ -186,7 +215,7 @@ impl<T: ?Sized> DerefMut for LockGuard<'_, T> {
 impl<T: ?Sized> Drop for LockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.release();
+        self.lock.turnstile.give_back();
         // SAFETY: dropped here, once; the field is not touched again.
         unsafe { ManuallyDrop::drop(&mut self.critical) };
     }
@@ -195,7 +224,7 @@ impl<T: ?Sized> Drop for LockGuard<'_, T> {
 impl<T: ?Sized> fmt::Debug for Lock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The value is not shown: formatting runs code of the user, which may not run under the lock.
-        f.debug_struct("Lock").field("locked", &self.locked).finish_non_exhaustive()
+        f.debug_struct("Lock").field("locked", &self.turnstile.is_taken()).finish_non_exhaustive()
     }
 }
 

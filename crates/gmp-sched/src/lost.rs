@@ -225,6 +225,6 @@ fn note(m: &M, p: &P, kind: TraceKind) {
         // SAFETY: slots are never freed, and this field is atomic; the others may be somebody else's by now.
         let id = unsafe { &(*g.as_ptr()).id };
         // Relaxed: a number for people.
-        trace::note_by_monitor(m, kind, GoId(id.load(Ordering::Relaxed)), p.index);
+        trace::note_by_monitor(m, kind, GoId(id.load(Ordering::Relaxed)), p);
     }
 }

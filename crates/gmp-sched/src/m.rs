@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use gmp_context::{Context, Stack};
 
+use crate::frost::Waits;
 use crate::g::G;
 use crate::halted::Halted;
 use crate::hold::{Entered, Hold};
@@ -20,7 +21,7 @@ use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::spare::Spare;
 use crate::sync::light_fence;
-use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, Ordering, compiler_fence};
+use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering, compiler_fence};
 use crate::sys::Use;
 use crate::trace::{self, Ring};
 
@@ -64,14 +65,16 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     /// Its trace events, once it has noted one.
     trace: OnceLock<&'static Ring>,
+    /// When it left a goroutine in order to go straight on to another one, in ticks, for that one's event.
+    pub(crate) left_at: Cell<u64>,
     /// Where its goroutine stands while the thread does not run it on.
     pub(crate) halted: Halted,
     /// Whoever wants to see the stack that it runs on.
     pub(crate) photo: on_thread::Slot,
     /// The M that was made before it.
     pub(crate) older: Cell<*const M>,
-    /// It waits on g0 for a thaw.
-    frozen: AtomicBool,
+    /// Whether it waits on g0 for a thaw.
+    pub(crate) waits: Waits<AtomicU32>,
     /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
     pub(crate) waits_for_p: AtomicBool,
     /// A goroutine has locked itself to this thread, which runs nothing else.
@@ -118,10 +121,11 @@ impl M {
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
             trace: OnceLock::new(),
+            left_at: Cell::new(0),
             halted: Halted::new(),
             photo: on_thread::Slot::new(),
             older: Cell::new(ptr::null()),
-            frozen: AtomicBool::new(false),
+            waits: Waits::new(AtomicU32::new(0)),
             waits_for_p: AtomicBool::new(false),
             locked: AtomicBool::new(false),
             long_use: AtomicBool::new(false),
@@ -177,17 +181,6 @@ impl M {
     /// Where it notes trace events. Not in the signal handler.
     pub(crate) fn trace_ring(&self) -> &'static Ring {
         self.trace.get_or_init(trace::new_ring)
-    }
-
-    /// Whether it waits on g0 for a thaw.
-    pub(crate) fn waits_frozen(&self) -> bool {
-        // Acquire: pairs with Release in `set_waits_frozen`.
-        self.frozen.load(Ordering::Acquire)
-    }
-
-    /// Says so.
-    pub(crate) fn set_waits_frozen(&self, waits: bool) {
-        self.frozen.store(waits, Ordering::Release); // Release: pairs with Acquire in `waits_frozen`.
     }
 
     /// The P it holds. In a critical section; outside of one it may be gone the next moment.
@@ -253,6 +246,11 @@ impl M {
                 placing.end_long_use();
             }
         }
+    }
+
+    /// Whether its thread was woken for somebody who computes. A hint.
+    pub(crate) fn is_in_long_use(&self) -> bool {
+        self.long_use.load(Ordering::Relaxed) // Relaxed: a hint.
     }
 
     /// Moves its thread, which is ready and gets no CPU, to another CPU. By the monitor.

@@ -2,9 +2,11 @@
 //!
 //! | the thread | its stack comes from |
 //! |---|---|
-//! | was stopped, or is in a blocking section | the registers that it left (`halted.rs`) |
+//! | was stopped, waits for a P, or is in a blocking section | the registers that it left (`halted.rs`) |
+//! | sleeps in the kernel in a call that it has not declared | the kernel, which tells where it sleeps (`sys::asleep`) |
 //! | computes, or is about to | itself, in the signal handler (`photo.rs`) |
-//! | sleeps in the kernel in a call that it has not declared | nowhere, unless the call may be ended by a signal |
+//!
+//! Where the kernel does not tell, a thread that sleeps has no stack, unless its call may be ended by a signal.
 //!
 //! A goroutine may go on meanwhile; what is shown of it is of one moment all the same.
 
@@ -22,7 +24,7 @@ use crate::sync::plain::{AtomicBool, AtomicPtr, Ordering};
 use crate::sys;
 
 /// Words of a stack that are copied at most, from the innermost frame outwards: a hundred frames of a KiB and some.
-const WORDS: usize = 16 << 10;
+pub(crate) const WORDS: usize = 16 << 10;
 /// How long a thread may take to answer, in nanoseconds: it may wait for a CPU, and it may be in a critical section.
 const PATIENCE: u64 = 100_000_000;
 /// The same where the process ends with this dump, and how much longer all of them together may take.
@@ -39,7 +41,7 @@ pub struct OnThread<'a> {
     pub id: GoId,
     /// Its thread sleeps in the kernel, in a call that the runtime has not been told of.
     pub asleep: bool,
-    /// Where it is; none if that could not be found out.
+    /// Where it is; none if that could not be found out. Of one that is asleep the frame pointer is not known, and 0.
     pub at: Option<Registers>,
     /// A copy of its stack from `at.sp` on.
     pub stack: &'a [u64],
@@ -109,11 +111,13 @@ fn studio() -> &'static Studio {
     })
 }
 
-/// The right to use the studio.
-struct Session(&'static Studio);
+/// The right to use the studio. Whoever has it allocates nothing and takes no lock that user code can hold: a goroutine that
+/// was stopped with it may wait for who waits for the studio.
+pub(crate) struct Session(&'static Studio);
 
 impl Session {
-    fn begin() -> Session {
+    /// Waits for it. To be called before a freeze, not in one: whoever has the studio may need a runtime that goes on.
+    pub(crate) fn begin() -> Session {
         let studio = studio();
         // Acquire: pairs with Release in `drop`.
         while studio.busy.swap(true, Ordering::Acquire) {
@@ -129,45 +133,73 @@ impl Session {
     }
 
     /// The stack of `m` at rest.
-    fn copy_halted(&mut self, m: &M, id: GoId) -> bool {
+    fn copy_halted(&mut self, m: &M) -> bool {
         let Some((at, rest)) = m.halted.read() else { return false };
+        // That of this rest, if it is still so in the end.
+        let (Some(id), Some(words)) = (running(m), words_from(at.sp)) else { return false };
         let content = self.content();
-        let Some(words) = words_from(at.sp) else { return false };
         // SAFETY: room for that many words.
         let read = unsafe { sys::peek(at.sp, content.words, words) };
         (content.g, content.at, content.len) = (id, at, words);
         read && m.halted.still(rest)
     }
 
-    /// The stack of `m` as its own thread sees it.
+    /// The stack of `m` where it sleeps in the kernel.
+    fn copy_asleep(&mut self, m: &M) -> bool {
+        // Relaxed: written before the M was first seen by others.
+        let tid = m.tid.load(Ordering::Relaxed);
+        let Some(asleep) = sys::asleep(tid) else { return false };
+        let at = Registers { pc: asleep.pc, sp: asleep.sp, fp: 0, lr: 0 };
+        let (Some(id), Some(words)) = (running(m), words_from(at.sp)) else { return false };
+        let content = self.content();
+        // SAFETY: room for that many words.
+        let read = unsafe { sys::peek(at.sp, content.words, words) };
+        (content.g, content.at, content.len) = (id, at, words);
+        read && asleep.is_still(tid)
+    }
+
+    /// The stack of `m` as its own thread sees it, or at rest, if it comes to rest before it looks.
     fn photograph(&mut self, sched: &Scheduler, m: &M, patience: u64) -> bool {
         let begun = clock::now();
-        while clock::now() - begun < patience {
-            m.photo.offer(&self.0.sheet);
-            let mut looks = 0;
-            while self.0.sheet.outcome() == Outcome::Blank && clock::now() - begun < patience {
-                if looks % ASK_AGAIN == 0 && !sched.signal(m) {
-                    break;
-                }
-                looks += 1;
-                sys::nap();
+        let in_time = || clock::now() - begun < patience;
+        while in_time() {
+            match self.ask(sched, m, &in_time) {
+                Outcome::Taken => return true,
+                Outcome::Refused => sys::nap(),
+                Outcome::Blank if self.copy_halted(m) => return true,
+                Outcome::Blank if !sched.can_signal(m) => return false,
+                Outcome::Blank => {}
             }
-            if self.0.sheet.outcome() == Outcome::Taken {
-                return true;
+        }
+        false
+    }
+
+    /// Asks `m` until it has answered, is at rest, or the time is over. The sheet is the session's again.
+    fn ask(&self, sched: &Scheduler, m: &M, in_time: &dyn Fn() -> bool) -> Outcome {
+        let sheet = &self.0.sheet;
+        m.photo.offer(sheet);
+        for looks in 0_u32.. {
+            let outcome = sheet.outcome();
+            if outcome != Outcome::Blank {
+                return outcome;
             }
-            if self.0.sheet.outcome() == Outcome::Blank {
-                if m.photo.withdraw() {
-                    return false;
-                }
-                // The thread copies right now.
-                while self.0.sheet.outcome() == Outcome::Blank {
-                    sys::nap();
-                }
-                return self.0.sheet.outcome() == Outcome::Taken;
+            let asked = looks % ASK_AGAIN != 0 || sched.signal(m);
+            if !asked || !in_time() || m.halted.read().is_some() {
+                break;
             }
             sys::nap();
         }
-        false
+        if m.photo.withdraw() {
+            return Outcome::Blank;
+        }
+        // The thread copies right now, or has done so.
+        loop {
+            let outcome = sheet.outcome();
+            if outcome != Outcome::Blank {
+                return outcome;
+            }
+            sys::nap();
+        }
     }
 }
 
@@ -201,23 +233,24 @@ pub(crate) fn pose(m: &M, at: &Registers) {
 }
 
 /// Shows the stacks of all goroutines of `sched` that have a thread. `interrupt` says that a system call in which a
-/// thread sleeps may be ended by a signal. Blocks the thread; allocates nothing.
+/// thread sleeps may be ended by a signal, where the kernel does not tell its stack. Blocks the thread; allocates nothing.
 pub(crate) fn visit_all(
     sched: &'static Scheduler,
     interrupt: bool,
+    session: &mut Session,
     visit: &mut dyn FnMut(&OnThread<'_>),
 ) {
-    let mut session = Session::begin();
     let begun = clock::now();
     let patience = if interrupt { LAST_PATIENCE } else { PATIENCE };
     for_each(sched, &mut |m| {
         let Some(id) = running(m) else { return };
         let left = (FOR_ALL * patience).saturating_sub(clock::now() - begun);
-        show(sched, m, id, interrupt, left.min(patience), &mut session, visit);
+        show(sched, m, id, interrupt, left.min(patience), session, visit);
     });
 }
 
-/// Shows the stack of the goroutine that `m` runs, as [`visit_all`] does.
+/// Shows the stack of the goroutine that `m` runs, as [`visit_all`] does; `visit` must not allocate or take a lock that user
+/// code can hold.
 pub(crate) fn visit_one(
     sched: &'static Scheduler,
     m: &'static M,
@@ -237,10 +270,15 @@ fn show(
     session: &mut Session,
     visit: &mut dyn FnMut(&OnThread<'_>),
 ) {
-    let mut asleep = false;
-    let known = session.copy_halted(m, id) || {
-        asleep = sched.is_asleep(m);
-        (interrupt || !asleep) && session.photograph(sched, m, patience)
+    let (known, asleep) = if session.copy_halted(m) {
+        (true, false)
+    } else if session.copy_asleep(m) {
+        (true, true)
+    } else {
+        let asleep = sched.is_asleep(m);
+        let photographed = (interrupt || !asleep) && session.photograph(sched, m, patience);
+        // It may have come to rest meanwhile.
+        (photographed || session.copy_halted(m), asleep)
     };
     if !known {
         return visit(&OnThread { id, asleep, at: None, stack: &[] });

@@ -14,6 +14,7 @@ use crate::lease::Lease;
 use crate::m::M;
 use crate::metrics::{Latencies, PCounters};
 use crate::next::Next;
+use crate::pace::Pace;
 use crate::queue::list::List;
 use crate::queue::local::{Ring, Tagged};
 use crate::slots::Cache;
@@ -63,6 +64,8 @@ pub(crate) struct P {
     pub(crate) latencies: Latencies,
     /// What it has learnt about stealing.
     pub(crate) worth: Worth,
+    /// How fast it works off what the poller hands it.
+    pub(crate) pace: Pace,
 }
 
 // SAFETY: cells belong to the M that holds the P (module doc); everything else is atomic or locked.
@@ -91,6 +94,7 @@ impl P {
             counters: PCounters::default(),
             latencies: Latencies::new(),
             worth: Worth::new(),
+            pace: Pace::new(),
         }
     }
 

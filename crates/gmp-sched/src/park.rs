@@ -206,7 +206,7 @@ unsafe fn leave_for_another<C: FnOnce()>(
     }
     let locked = header.is_locked();
     header.waits(reason);
-    trace::note(m, TraceKind::Stop(reason), header.id());
+    trace::note_stop(m, reason, header.id());
     if let Some(p) = m.p() {
         p.counters.parks.bump();
     }

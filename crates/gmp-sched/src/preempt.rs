@@ -114,7 +114,7 @@ pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M)
     if let Some(g) = stopped.g() {
         // By the M that took over: the stopped one is in its signal handler.
         // SAFETY: its thread waits, so it is alive.
-        trace::note(m, TraceKind::Stop(WaitReason::Preempted), unsafe { g.as_ref() }.id());
+        trace::note_preempted(m, stopped, unsafe { g.as_ref() }.id(), p);
     }
     if m.sched.may_clear_preempt() {
         p.end_slice();
@@ -203,7 +203,7 @@ impl Scheduler {
         if thread.waits_for_p.swap(false, Ordering::AcqRel) {
             wake(&|| thread.parker.notify());
         } else {
-            trace::note_resumed(thread, header.id(), p.index);
+            trace::note_resumed(thread, header.id(), p);
             wake(&|| self.resume(thread));
         }
     }
@@ -280,7 +280,7 @@ impl Scheduler {
         if let Some(g) = m.g() {
             // SAFETY: its thread waits, so it is alive.
             let id = unsafe { g.as_ref() }.id();
-            trace::note_by_monitor(m, TraceKind::Stop(WaitReason::Preempted), id, p.index);
+            trace::note_by_monitor(m, TraceKind::Stop(WaitReason::Preempted), id, p);
         }
         if self.may_clear_preempt() {
             p.end_slice();
@@ -338,6 +338,11 @@ impl Scheduler {
     /// The CPU time that `m`'s thread has used, in nanoseconds.
     pub(crate) fn cpu_time(&self, m: &M) -> Option<u64> {
         self.preempter(m).and_then(|(preempt, token)| preempt.cpu_time(token))
+    }
+
+    /// Whether `m`'s thread can be sent a signal.
+    pub(crate) fn can_signal(&self, m: &M) -> bool {
+        self.preempter(m).is_some()
     }
 
     /// Whether the kernel has `m`'s thread asleep.

@@ -43,6 +43,8 @@ fn execute(m: &'static M, g: NonNull<G>) {
     }
     let Some(p) = m.p() else { return m.sched.inject(g) };
     p.counters.switches.bump();
+    // It starts now, and not when the last one left.
+    m.left_at.set(0);
     let target = context_of(p, m, g);
     m.set_g(Some(g));
     // SAFETY: `target` is `g`'s saved context and nobody else runs it; `keep_g0` gets this M.

@@ -12,10 +12,10 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use crate::caller::Current;
 use crate::config::Config;
 use crate::critical::critical;
 use crate::fatal;
-use crate::g::Current;
 use crate::metrics::Metrics;
 use crate::monitor;
 use crate::scheduler::Scheduler;
@@ -192,19 +192,16 @@ impl Scheduler {
 
     /// Ends the process if nothing can ever happen again: every P idle, no timer, nobody in the poller, no
     /// blocking section, and no thread of the process that is not the runtime's and could still call it.
+    ///
+    /// The last thing that a foreign thread does may be to make somebody ready, between a look at the queues and one at
+    /// the threads. So the queues are looked at before and after the threads; if no goroutine has begun to run in between,
+    /// they were empty all the while, and there was a moment at which there was neither.
     pub(crate) fn check_deadlock(&'static self) {
-        let lists = self.lists.lock();
-        let quiet = lists.all_idle(self)
-            && !lists.has_watcher()
-            && self.waiting() == 0
-            // Acquire: pairs with AcqRel where it is counted.
-            && self.blocked.load(Ordering::Acquire) == 0
-            && self.earliest_timer() == crate::clock::NEVER
-            && self.config.driver.is_none_or(|d| d.waiting() == 0);
-        drop(lists);
+        let dispatched = self.dispatched();
         // Acquire: pairs with the stores in `run` and `wait_for_the_others`.
         let exited = self.main_exited.load(Ordering::Acquire);
-        if !quiet || self.is_stopping() || !(exited || self.main_runs.load(Ordering::Acquire)) {
+        let runs = exited || self.main_runs.load(Ordering::Acquire);
+        if !runs || !self.is_quiet() || self.is_stopping() {
             return;
         }
         // Ours: those that have counted themselves, and the one that waits in `run`. A thread that has not yet, or
@@ -214,10 +211,31 @@ impl Scheduler {
         if sys::thread_count().is_none_or(|all| all > ours) {
             return;
         }
+        // Whoever has made somebody ready meanwhile had an M woken, which comes by here when it has nothing to do again.
+        if !self.is_quiet() || self.dispatched() != dispatched {
+            return;
+        }
         if exited && self.goroutines() == 0 {
             self.deadlock("no goroutines (main called goexit) - deadlock!");
         }
         self.deadlock("all goroutines are asleep - deadlock!");
+    }
+
+    /// Whether nobody runs, nobody waits to run, and no event can make anybody ready.
+    fn is_quiet(&'static self) -> bool {
+        let lists = self.lists.lock();
+        lists.all_idle(self)
+            && !lists.has_watcher()
+            && self.waiting() == 0
+            // Acquire: pairs with AcqRel where it is counted.
+            && self.blocked.load(Ordering::Acquire) == 0
+            && self.earliest_timer() == crate::clock::NEVER
+            && self.config.driver.is_none_or(|d| d.waiting() == 0)
+    }
+
+    /// How often goroutines have begun to run.
+    fn dispatched(&'static self) -> u64 {
+        (0..self.created()).map(|i| self.proc(i).counters.switches.get()).sum()
     }
 
     /// Reports it, once, and ends the process.

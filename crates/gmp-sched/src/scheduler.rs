@@ -15,6 +15,7 @@ use crate::blocking;
 use crate::bubble;
 use crate::clock;
 use crate::config::{self, Config, MAX_PROCS};
+use crate::credits;
 use crate::critical::critical;
 use crate::debugger;
 use crate::fatal;
@@ -25,31 +26,24 @@ use crate::lock::Lock;
 use crate::m::M;
 use crate::metrics::Counter;
 use crate::monitor::Monitor;
-use crate::p::{ID_BATCH, P};
+use crate::p::P;
 use crate::post::Post;
 use crate::queue::global::Global;
 use crate::queue::list::List;
 use crate::queue::tied::Tied;
 use crate::sleep::Lists;
-use crate::slots;
 use crate::spawner::Spawner;
-use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::sys;
 use crate::timers::Timers;
 use crate::trace::{self, TraceKind};
 use crate::wait::{Kind, WaitReason, Waiter};
-
-/// Stacks reserved at once for a P.
-const CREDIT_BATCH: usize = 64;
 
 /// Stacks of all runtimes of the process.
 pub(crate) static STACKS: StackPool = StackPool::new();
 
 /// The runtime that runs now.
 static RUNNING: AtomicPtr<Scheduler> = AtomicPtr::new(ptr::null_mut());
-
-/// The next goroutine's number: unique in the process, also over several runtimes.
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// Everything the Ms of a runtime share.
 pub(crate) struct Scheduler {
@@ -125,8 +119,7 @@ impl Scheduler {
             polls: Counter::default(),
             wakeups: Counter::default(),
             spawned_elsewhere: Counter::default(),
-            // Relaxed: a number. The main goroutine is spawned first, with it.
-            first_id: GoId(NEXT_ID.load(Ordering::Relaxed)),
+            first_id: credits::next_id(),
             freezer: Freezer::new(),
             stopping: AtomicBool::new(false),
             main_runs: AtomicBool::new(false),
@@ -306,90 +299,6 @@ impl Scheduler {
                 self.inject(g);
             }
         }
-    }
-
-    /// Memory, number, parent and bubble for a new task, and a stack reserved. Not in critical sections.
-    pub(crate) fn reserve_task(
-        &'static self,
-        stack_class: u8,
-        size: usize,
-    ) -> io::Result<(NonNull<u8>, GoId, (GoId, u16))> {
-        let default = stack_class == self.stack_class;
-        let stack_size = 1 << stack_class;
-        loop {
-            let section = critical();
-            let m = section.m();
-            let parent = m.and_then(M::g).map_or((GoId(0), 0), |g| {
-                // SAFETY: the goroutine that runs this.
-                let g = unsafe { g.as_ref() };
-                (g.id(), g.bubble())
-            });
-            let Some(p) = m.filter(|m| ptr::eq(m.sched, self)).and_then(M::p) else {
-                drop(section);
-                self.reserve_stacks(stack_size, 1)?;
-                // Relaxed: a number.
-                let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-                return Ok((slots::take_shared(size), GoId(id), parent));
-            };
-            if default && p.credits.get() == 0 {
-                drop(section);
-                self.reserve_stacks(stack_size, CREDIT_BATCH)?;
-                self.add_credits(stack_class, CREDIT_BATCH);
-                continue;
-            }
-            if default {
-                p.credits.set(p.credits.get() - 1);
-            }
-            let (next, end) = p.ids.get();
-            // Relaxed: a number.
-            let (id, end) = if next < end {
-                (next, end)
-            } else {
-                let first = NEXT_ID.fetch_add(ID_BATCH, Ordering::Relaxed);
-                (first, first + ID_BATCH)
-            };
-            p.ids.set((id + 1, end));
-            if default {
-                return Ok((p.slots.take(size), GoId(id), parent));
-            }
-            drop(section);
-            self.reserve_stacks(stack_size, 1)?;
-            return Ok((slots::take_shared(size), GoId(id), parent));
-        }
-    }
-
-    /// Reserves stacks in the pool, whose lock is held in a critical section like every other.
-    fn reserve_stacks(&self, size: usize, n: usize) -> io::Result<()> {
-        let section = critical();
-        let reserved = self.stacks.try_reserve(size, n);
-        drop(section);
-        Ok(reserved?)
-    }
-
-    /// A goroutine has ended on `p`, which the calling M holds: another one may have its stack.
-    pub(crate) fn add_credit(&'static self, p: &'static P) {
-        let credits = p.credits.get() + 1;
-        if credits < 4 * CREDIT_BATCH {
-            p.credits.set(credits);
-        } else {
-            // Others shall not map new stacks while these are free.
-            p.credits.set(credits - 2 * CREDIT_BATCH);
-            self.stacks.unreserve(self.config.stack_size, 2 * CREDIT_BATCH);
-        }
-    }
-
-    /// Gives reservations to the caller's P, or back to the pool.
-    fn add_credits(&'static self, stack_class: u8, n: usize) {
-        let section = critical();
-        match section.m().and_then(M::p) {
-            Some(p) if stack_class == self.stack_class => p.credits.set(p.credits.get() + n),
-            _ => self.stacks.unreserve(1 << stack_class, n),
-        }
-    }
-
-    /// A task that will not run needs no stack.
-    pub(crate) fn return_credit(&'static self, stack_class: u8) {
-        self.add_credits(stack_class, 1);
     }
 
     /// The heap that the caller's timers go into.

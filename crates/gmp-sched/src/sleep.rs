@@ -7,6 +7,7 @@
 use std::ptr::{self, NonNull};
 
 use crate::clock;
+use crate::find;
 use crate::g::G;
 use crate::m::M;
 use crate::p::P;
@@ -453,8 +454,8 @@ fn watch(m: &'static M) {
         while let Some(g) = found.pop() {
             sched.push_local(p, g);
         }
-        if p.ring.len() > 1 {
-            sched.published();
+        if let Some(backlog) = p.ring.len().checked_sub(1) {
+            find::call_help(m, p, backlog);
         }
     }
 }

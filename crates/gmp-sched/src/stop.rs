@@ -6,7 +6,8 @@
 //!
 //! - **Z1** who looks for work finds that the runtime stops, lays down its P and ends its thread.
 //! - **Z2** those that were stopped in their handler go on without a P, to where they next enter the runtime, and wait
-//!   there for ever. So do those that lost their P while they slept.
+//!   there for ever. So do those that lost their P while they slept, and those whose blocking section ends: it is taken
+//!   from them here, so that they look for another one.
 //! - **Z3** who computes on for longer than [`POLITE`] is stopped by signal, for good: it has not called the runtime for
 //!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
 //! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
@@ -98,8 +99,16 @@ pub(crate) fn stop(sched: &'static Scheduler) {
             // Acquire: pairs with Release where a P is laid down.
             // SAFETY: Ms are never freed.
             let Some(m) = (unsafe { p.m.load(Ordering::Acquire).as_ref() }) else { continue };
-            if p.lease.look().is_takeable() {
-                continue;
+            let lease = p.lease.look();
+            if lease.is_takeable() {
+                // AcqRel: as for the monitor, whose part this is at the end.
+                sched.blocked.fetch_add(1, Ordering::AcqRel);
+                if p.lease.retake(lease) {
+                    // Release: nobody holds it.
+                    p.m.store(ptr::null_mut(), Ordering::Release);
+                    continue;
+                }
+                sched.blocked.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
             }
             busy += 1;
             p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.

@@ -4,13 +4,27 @@
 //! the text that runs. Statics, and code that switches stacks, cannot run under loom and take [`plain`].
 //! [`mutant`] lets a gate break one named step of a protocol and see that its model notices.
 
-/// Whether the build was asked, by `--cfg gmp_mutant="name"`, to break the step called `name`.
+/// Whether the step called `name` is to be broken: never, but in a build for models whose run was asked to, by
+/// `GMP_MUTANT=name`.
+#[cfg(not(loom))]
 macro_rules! mutant {
     ($name:literal) => {
-        cfg!(gmp_mutant = $name)
+        false
+    };
+}
+#[cfg(loom)]
+macro_rules! mutant {
+    ($name:literal) => {
+        crate::sync::is_mutant($name)
     };
 }
 pub(crate) use mutant;
+
+#[cfg(loom)]
+pub(crate) fn is_mutant(name: &str) -> bool {
+    static ASKED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    ASKED.get_or_init(|| std::env::var("GMP_MUTANT").ok()).as_deref() == Some(name)
+}
 
 #[cfg(not(loom))]
 mod imp {
@@ -74,6 +88,14 @@ mod imp {
         fn cas(&self, from: u32, to: u32, order: Ordering) -> bool {
             self.compare_exchange(from, to, order, Ordering::Relaxed).is_ok()
         }
+
+        fn put(&self, value: u32, order: Ordering) {
+            self.store(value, order);
+        }
+
+        fn add(&self, n: u32, order: Ordering) {
+            self.fetch_add(n, order);
+        }
     }
 }
 
@@ -89,6 +111,12 @@ pub(crate) trait WordLike {
 
     /// `to`, if it was `from`; whether it was. Relaxed if not.
     fn cas(&self, from: u32, to: u32, order: Ordering) -> bool;
+
+    /// Stores `value`.
+    fn put(&self, value: u32, order: Ordering);
+
+    /// Adds `n`, wrapping.
+    fn add(&self, n: u32, order: Ordering);
 }
 
 impl WordLike for plain::AtomicU32 {
@@ -105,6 +133,16 @@ impl WordLike for plain::AtomicU32 {
     #[inline]
     fn cas(&self, from: u32, to: u32, order: Ordering) -> bool {
         self.compare_exchange(from, to, order, Ordering::Relaxed).is_ok()
+    }
+
+    #[inline]
+    fn put(&self, value: u32, order: Ordering) {
+        self.store(value, order);
+    }
+
+    #[inline]
+    fn add(&self, n: u32, order: Ordering) {
+        self.fetch_add(n, order);
     }
 }
 

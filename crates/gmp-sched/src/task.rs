@@ -25,6 +25,7 @@ use gmp_context::Stack;
 
 use crate::bubble;
 use crate::critical::critical;
+use crate::delayed::Start;
 use crate::g::{G, GoId, Origin, Vtable};
 use crate::join::{Detach, Finish, JoinWord, Wait};
 use crate::join_future::Bell;
@@ -149,7 +150,7 @@ impl Unstarted {
     pub(crate) unsafe fn new<F, T>(
         sched: &'static Scheduler,
         options: Options,
-        with_handle: bool,
+        start: Start,
         spawned_at: &'static Location<'static>,
         f: F,
     ) -> io::Result<Unstarted>
@@ -159,11 +160,11 @@ impl Unstarted {
         if const { fits::<Stage<F, T>>() } {
             let stage = Inline(Stage::Closure(f));
             // SAFETY: passed on.
-            unsafe { Unstarted::with_stage(sched, options, with_handle, spawned_at, stage) }
+            unsafe { Unstarted::with_stage(sched, options, start, spawned_at, stage) }
         } else {
             let stage = Box::new(Stage::Closure(f));
             // SAFETY: passed on.
-            unsafe { Unstarted::with_stage(sched, options, with_handle, spawned_at, stage) }
+            unsafe { Unstarted::with_stage(sched, options, start, spawned_at, stage) }
         }
     }
 
@@ -173,7 +174,7 @@ impl Unstarted {
     unsafe fn with_stage<S, F, T>(
         sched: &'static Scheduler,
         options: Options,
-        with_handle: bool,
+        start: Start,
         spawned_at: &'static Location<'static>,
         stage: S,
     ) -> io::Result<Unstarted>
@@ -186,7 +187,9 @@ impl Unstarted {
             Some(size) => crate::config::class_of(size)?,
         };
         let vtable: &'static Vtable = const { &Task::<S>::VTABLE };
-        let (slot, id, (parent, bubble)) = sched.reserve_task(class, vtable.size)?;
+        let reserve = start != Start::Later;
+        let (slot, id, (parent, bubble)) = sched.reserve_task(class, vtable.size, reserve)?;
+        let with_handle = start == Start::Now;
         let origin = Origin { id, parent, bubble, spawned_at, stack_class: class, with_handle };
         let g = slot.cast::<G>();
         // SAFETY: nobody else's, and free.
@@ -201,17 +204,6 @@ impl Unstarted {
         }
         Ok(Unstarted { g })
     }
-
-    /// Throws it away, with its closure, and its reservation.
-    pub(crate) fn discard(self) {
-        // SAFETY: in no queue, and it has no handle: this is the only party.
-        let header = unsafe { self.g.as_ref() };
-        header.sched.return_credit(header.stack_class());
-        // SAFETY: the task is ours.
-        unsafe { drop_content(self.g) };
-        // SAFETY: its content is gone.
-        unsafe { free(self.g) };
-    }
 }
 
 /// Drops what is left in a task that has not been taken by a join. Not in critical sections.
@@ -219,7 +211,7 @@ impl Unstarted {
 /// # Safety
 ///
 /// The task is the caller's.
-unsafe fn drop_content(g: NonNull<G>) {
+pub(crate) unsafe fn drop_content(g: NonNull<G>) {
     // SAFETY: alive until it is freed.
     let drop_content = unsafe { g.as_ref() }.vtable.drop_content;
     // SAFETY: nobody else has a turn.
@@ -231,7 +223,7 @@ unsafe fn drop_content(g: NonNull<G>) {
 /// # Safety
 ///
 /// The task is the caller's, and its content dropped or taken.
-unsafe fn free(g: NonNull<G>) {
+pub(crate) unsafe fn free(g: NonNull<G>) {
     // SAFETY: the task is the caller's, until it is put away below.
     let header = unsafe { g.as_ref() };
     header.free_name();
@@ -405,7 +397,7 @@ where
 {
     let sched = Scheduler::current();
     // SAFETY: contract.
-    let unstarted = unsafe { Unstarted::new(sched, options, true, Location::caller(), f)? };
+    let unstarted = unsafe { Unstarted::new(sched, options, Start::Now, Location::caller(), f)? };
     let g = unstarted.g;
     sched.launch(g);
     Ok(JoinHandle { g, _result: PhantomData })

@@ -12,6 +12,8 @@
 //! - **T3** cancelling claims ARMED → IDLE, takes the node out of the heap if it is still there, and gives it
 //!   back. If it finds FIRING it waits for the end of the call, so that afterwards nothing of the
 //!   runtime refers to the context, which is on the waiter's stack.
+//! - **T4** moving looks, under the lock, whether the node is in the heap and still in the use that the caller armed; then
+//!   nobody has taken it out to fire it, and its entry gets another time. Otherwise it is too late for that.
 //!
 //! So whoever wins the claim gives the node back, and a node's place is touched under the lock only.
 
@@ -188,6 +190,27 @@ impl Armed {
         }
         prevented
     }
+
+    /// Moves it to `when`; false when that is too late, because it fires or has fired (T4). True tells that it was
+    /// still to fire, and will at `when` unless it is cancelled.
+    pub(crate) fn reset(self, when: u64) -> bool {
+        let Armed { node, armed, home } = self;
+        let mut heap = home.heap.lock();
+        let place = node.place.get();
+        // The place alone is not enough: by now the node may be in somebody else's use.
+        if place == NOWHERE || node.firing.look() != armed {
+            return false;
+        }
+        if heap.relocate(place, when) == 0 || place == 0 {
+            home.publish(&heap);
+        }
+        true
+    }
+
+    /// Whether it is due before the others of its heap, as far as is known without the lock.
+    pub(crate) fn may_be_first(self, when: u64) -> bool {
+        when <= self.home.earliest()
+    }
 }
 
 /// A node that was due, and which use of it.
@@ -279,6 +302,15 @@ impl Heap {
         Some(removed.node)
     }
 
+    /// Gives what is at `place` another time; returns its new place.
+    fn relocate(&mut self, place: usize, when: u64) -> usize {
+        let entry = Entry { when, node: self.entries[place].node };
+        match self.sift_up(place, entry) {
+            unmoved if unmoved == place => self.sift_down(place, entry),
+            above => above,
+        }
+    }
+
     fn put(&mut self, place: usize, entry: Entry) {
         entry.node.place.set(place);
         self.entries[place] = entry;
@@ -299,8 +331,8 @@ impl Heap {
         place
     }
 
-    /// Puts `entry` at `place` or below, moving children up.
-    fn sift_down(&mut self, mut place: usize, entry: Entry) {
+    /// Puts `entry` at `place` or below, moving children up; returns where.
+    fn sift_down(&mut self, mut place: usize, entry: Entry) -> usize {
         loop {
             let first = place * ARITY + 1;
             let children = first..(first + ARITY).min(self.entries.len());
@@ -313,6 +345,7 @@ impl Heap {
             place = least;
         }
         self.put(place, entry);
+        place
     }
 }
 

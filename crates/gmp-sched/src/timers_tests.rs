@@ -20,9 +20,9 @@ fn leaked() -> &'static Timers {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Timers fire exactly when due, cancelled ones never, whatever the order of arming and cancelling.
+    /// Timers fire exactly when due, cancelled ones never, whatever the order of arming, moving and cancelling.
     #[test]
-    fn agrees_with_a_sorted_list(ops in prop::collection::vec((0u8..4, 0u64..500), 1..400)) {
+    fn agrees_with_a_sorted_list(ops in prop::collection::vec((0u8..6, 0u64..500), 1..400)) {
         let timers = leaked();
         let counters: Vec<AtomicUsize> = ops.iter().map(|_| AtomicUsize::new(0)).collect();
         let mut live: BTreeSet<(u64, usize)> = BTreeSet::new();
@@ -42,6 +42,19 @@ proptest! {
                     if let Some((when, a)) = armed[id].take() {
                         prop_assert_eq!(a.cancel(), live.remove(&(when, id)));
                     }
+                }
+                3 | 4 if !armed.is_empty() => {
+                    let id = n as usize % armed.len();
+                    let when = now + n * 31 % 500;
+                    if let Some((old, a)) = armed[id] {
+                        let moved = live.remove(&(old, id));
+                        prop_assert_eq!(a.reset(when), moved);
+                        if moved {
+                            live.insert((when, id));
+                            armed[id] = Some((when, a));
+                        }
+                    }
+                    prop_assert_eq!(timers.earliest(), live.first().map_or(NEVER, |first| first.0));
                 }
                 _ => {
                     now += n;
@@ -100,4 +113,58 @@ fn cancelling_leaves_nothing_behind() {
         assert!(armed.cancel());
     }
     assert_eq!((timers.heap.lock().entries.len(), timers.earliest()), (0, NEVER));
+}
+
+#[test]
+fn a_timer_that_is_over_moves_nobody_elses() {
+    let timers = leaked();
+    let fired = AtomicUsize::new(0);
+    let arm = |when| {
+        let (armed, guard) = timers.arm(when, count, ptr::from_ref(&fired).cast());
+        drop(guard);
+        armed
+    };
+    let first = arm(10);
+    assert!(first.reset(20));
+    assert_eq!(timers.run_due(19, &mut |_| ()), 0);
+    assert_eq!(timers.run_due(20, &mut |_| ()), 1);
+    // The same node, in its next use.
+    let second = arm(30);
+    assert!(ptr::eq(first.node, second.node));
+    assert!(!first.reset(100) && !first.cancel());
+    assert_eq!((timers.earliest(), timers.run_due(30, &mut |_| ())), (30, 1));
+    assert!(!second.reset(100));
+}
+
+#[test]
+fn a_timer_that_is_moved_while_it_fires_fires_once() {
+    let timers = leaked();
+    let fired = AtomicUsize::new(0);
+    let done = crate::sync::plain::AtomicBool::new(false);
+    let (mut moved, mut late) = (0, 0);
+    std::thread::scope(|s| {
+        let (timers2, done2) = (&*timers, &done);
+        let firing = s.spawn(move || {
+            while !done2.load(Ordering::Acquire) {
+                timers2.run_due(10, &mut |_| ());
+            }
+        });
+        for round in 0..50_000 {
+            let before = fired.load(Ordering::Acquire);
+            let (armed, guard) = timers.arm(round % 20, count, ptr::from_ref(&fired).cast());
+            drop(guard);
+            if armed.reset(11) {
+                // Out of reach of who fires, for good.
+                assert!(armed.cancel());
+                assert_eq!(fired.load(Ordering::Acquire), before);
+                moved += 1;
+            } else {
+                late += usize::from(!armed.cancel());
+            }
+        }
+        done.store(true, Ordering::Release);
+        firing.join().expect("firing thread");
+    });
+    assert_eq!(fired.load(Ordering::Relaxed), late);
+    assert!(moved > 0);
 }

@@ -18,6 +18,8 @@ use crate::sync::{AtomicU64, Ordering, mutant};
 pub(crate) struct Ring<T> {
     written: AtomicU64,
     read: AtomicU64,
+    /// What there was no room for.
+    lost: AtomicU64,
     places: NonNull<T>,
     capacity: u64,
 }
@@ -38,23 +40,29 @@ impl<T> Ring<T> {
     ///
     /// # Safety
     ///
-    /// `places` has room for `capacity` values, aligned, for as long as the ring is used.
+    /// `places` has room for `capacity` values, a power of two, aligned, for as long as the ring is used.
     pub(crate) unsafe fn new(places: NonNull<T>, capacity: u64) -> Ring<T> {
-        Ring { written: AtomicU64::new(0), read: AtomicU64::new(0), places, capacity }
+        debug_assert!(capacity.is_power_of_two());
+        let zero = || AtomicU64::new(0);
+        Ring { written: zero(), read: zero(), lost: zero(), places, capacity }
     }
 
     fn place(&self, at: u64) -> NonNull<T> {
+        // A division would cost more than all the rest of an event but the clock.
         // SAFETY: inside the caller's memory.
-        unsafe { self.places.add((at % self.capacity) as usize) }
+        unsafe { self.places.add((at & (self.capacity - 1)) as usize) }
     }
 
-    /// Has `fill` write the next place; false if the ring is full. One writer at a time.
+    /// Has `fill` write the next place; false, and one more is lost, if the ring is full. One writer at a time.
+    #[inline]
     pub(crate) fn put(&self, fill: impl FnOnce(NonNull<T>)) -> bool {
         // Relaxed: only the writer writes it.
         let at = self.written.load(Ordering::Relaxed);
         let order = if mutant!("trace_ring_blind") { Ordering::Relaxed } else { Ordering::Acquire };
         // Acquire (W1): pairs with Release in `drain`: the reader has done with the place.
         if at - self.read.load(order) >= self.capacity {
+            // Relaxed, both: a figure that only the writer writes.
+            self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             return false;
         }
         fill(self.place(at));
@@ -62,6 +70,11 @@ impl<T> Ring<T> {
             if mutant!("trace_ring_unpublished") { Ordering::Relaxed } else { Ordering::Release };
         self.written.store(at + 1, order); // Release (W2): pairs with Acquire in `drain`.
         true
+    }
+
+    /// How many values were lost so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed) // Relaxed: a figure.
     }
 
     /// Shows every place that was filled, in order, and gives it back. One reader at a time.

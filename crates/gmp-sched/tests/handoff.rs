@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{go, on};
@@ -12,8 +13,8 @@ use gmp_sched::{blocking, metrics, yield_now};
 fn others_run_while_every_processor_is_blocked() {
     on(2, || {
         let (wake, blocked) = std::sync::mpsc::channel::<()>();
-        let blocked = std::sync::Arc::new(std::sync::Mutex::new(blocked));
-        let entered = std::sync::Arc::new(AtomicUsize::new(0));
+        let blocked = Arc::new(std::sync::Mutex::new(blocked));
+        let entered = Arc::new(AtomicUsize::new(0));
         // Twice as many blocked threads as processors; only the main goroutine can have them woken.
         let sleepers: Vec<_> = (0..4)
             .map(|_| {
@@ -71,4 +72,34 @@ fn a_section_may_outlast_the_runtime() {
         yield_now();
     });
     assert!(begun.elapsed() < Duration::from_secs(2), "run waited for a blocked goroutine");
+}
+
+#[test]
+fn a_section_that_outlasts_the_runtime_does_not_go_on() {
+    let ran_on = Arc::new(AtomicUsize::new(0));
+    for round in 0..200u64 {
+        let ended = Arc::new(AtomicBool::new(false));
+        on(2, || {
+            let entered = Arc::new(AtomicUsize::new(0));
+            for i in 0..4 {
+                let (entered, ended, ran_on) = (entered.clone(), ended.clone(), ran_on.clone());
+                drop(go(move || {
+                    let length = Duration::from_micros((round * 7 + i * 100) % 500);
+                    blocking(|| {
+                        entered.fetch_add(1, Ordering::Relaxed);
+                        // Sleep: a section that ends about when the runtime does is what is looked at.
+                        std::thread::sleep(length);
+                    });
+                    ran_on.fetch_add(ended.load(Ordering::SeqCst).into(), Ordering::SeqCst);
+                }));
+            }
+            while entered.load(Ordering::Relaxed) == 0 {
+                yield_now();
+            }
+        });
+        ended.store(true, Ordering::SeqCst);
+    }
+    // Sleep: longer than any of the sections; nobody is left who could say that they are over.
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(ran_on.load(Ordering::SeqCst), 0, "goroutines went on in a runtime that had ended");
 }

@@ -4,9 +4,12 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use common::{go, on};
-use gmp_sched::{gomaxprocs, num_goroutine, set_gomaxprocs, yield_now};
+use gmp_sched::{
+    Claim, WaitReason, Waiter, gomaxprocs, num_goroutine, park_until, set_gomaxprocs, yield_now,
+};
 
 #[test]
 fn goroutines_survive_every_change() {
@@ -39,4 +42,51 @@ fn goroutines_survive_every_change() {
         workers.into_iter().for_each(|w| w.join().unwrap());
         assert_eq!(num_goroutine(), 1);
     });
+}
+
+/// Sleeps by a timed park that nobody else ends.
+fn sleep(d: Duration) {
+    let claim = Claim::new();
+    // SAFETY: the waiter is the caller; nobody else knows of it.
+    unsafe { park_until(Waiter::current(), WaitReason::Sleep, Instant::now() + d, &claim, || ()) };
+}
+
+/// A sleeper's timer is in the heap of the processor it fell asleep on; it wakes up although that one is out of service
+/// by then, whether the others idle or never stop to look for work.
+#[test]
+fn sleepers_of_a_processor_out_of_service_wake_up() {
+    for busy in [false, true] {
+        on(8, move || {
+            let stop = Arc::new(AtomicBool::new(false));
+            let asleep = Arc::new(AtomicUsize::new(0));
+            let sleepers: Vec<_> = (0..800)
+                .map(|i| {
+                    let asleep = asleep.clone();
+                    go(move || {
+                        // Long enough for the others to take some of them over.
+                        (0..20).for_each(|_| yield_now());
+                        asleep.fetch_add(1, Ordering::Relaxed);
+                        sleep(Duration::from_millis(20 + i % 20));
+                    })
+                })
+                .collect();
+            while asleep.load(Ordering::Relaxed) < 800 {
+                yield_now();
+            }
+            set_gomaxprocs(1);
+            let others: Vec<_> = (0..if busy { 4 } else { 0 })
+                .map(|_| {
+                    let stop = stop.clone();
+                    go(move || {
+                        while !stop.load(Ordering::Relaxed) {
+                            yield_now();
+                        }
+                    })
+                })
+                .collect();
+            sleepers.into_iter().for_each(|s| s.join().unwrap());
+            stop.store(true, Ordering::Relaxed);
+            others.into_iter().for_each(|o| o.join().unwrap());
+        });
+    }
 }

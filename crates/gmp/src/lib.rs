@@ -73,6 +73,7 @@ mod env;
 mod glue;
 mod observer;
 mod panics;
+mod service;
 mod sys;
 mod top;
 

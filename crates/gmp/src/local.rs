@@ -54,18 +54,30 @@ impl<T: 'static> LocalKey<T> {
 
     /// Calls `f` with the calling goroutine's value (on a plain thread, with the thread's). `f` may park: the
     /// value goes with the goroutine. Neither parks nor blocks by itself.
+    ///
+    /// # Panics
+    ///
+    /// In a destructor of a plain thread's `thread_local!`, when the thread's values are gone already.
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        match self.try_with(f) {
+            Some(result) => result,
+            None => panic!("goroutine-local values of a thread that ends"),
+        }
+    }
+
+    /// As `with`; nothing where that panics.
+    pub(crate) fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Option<R> {
         let key = ptr::from_ref(self).addr();
-        let value = match lookup(key) {
+        let value = match edit(|map| map.get(&key).cloned())? {
             Some(value) => value,
             None => {
                 // Outside the map: the initialiser may use other keys, or this one.
                 let fresh: Rc<dyn Any> = Rc::new((self.init)());
-                edit(|map| map.entry(key).or_insert(fresh).clone())
+                edit(|map| map.entry(key).or_insert(fresh).clone())?
             }
         };
         match value.downcast_ref::<T>() {
-            Some(value) => f(value),
+            Some(value) => Some(f(value)),
             None => unreachable!("a key's address names one type"),
         }
     }
@@ -111,12 +123,8 @@ impl<T: 'static> LocalKey<RefCell<T>> {
     }
 }
 
-fn lookup(key: usize) -> Option<Rc<dyn Any>> {
-    edit(|map| map.get(&key).cloned())
-}
-
-/// Edits the caller's map. `edit` must not park or call code of the user.
-fn edit<R>(edit: impl FnOnce(&mut Map) -> R) -> R {
+/// Edits the caller's map, unless it is a thread's that is gone. `edit` must not park or call code of the user.
+fn edit<R>(edit: impl FnOnce(&mut Map) -> R) -> Option<R> {
     match Current::get() {
         Some(g) => {
             let mut map = g.locals().cast::<Map>();
@@ -126,14 +134,17 @@ fn edit<R>(edit: impl FnOnce(&mut Map) -> R) -> R {
             }
             // SAFETY: set above or by an earlier call of this very goroutine, which is the only one to use it;
             // no reference leaves this function.
-            edit(unsafe { &mut *map })
+            Some(edit(unsafe { &mut *map }))
         }
-        None => OF_THREAD.with(|cell| {
-            let mut map = cell.take();
-            let result = edit(&mut map);
-            cell.set(map);
-            result
-        }),
+        None => {
+            let edit = |cell: &Cell<Map>| {
+                let mut map = cell.take();
+                let result = edit(&mut map);
+                cell.set(map);
+                result
+            };
+            OF_THREAD.try_with(edit).ok()
+        }
     }
 }
 

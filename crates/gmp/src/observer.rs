@@ -17,6 +17,7 @@ use gmp_sched::{Hog, HogWatch};
 use crate::dump::collect::Row;
 use crate::dump::{collect, print};
 use crate::env;
+use crate::service;
 
 /// Where the signal handler writes; -1 before there is an observer.
 static DOORBELL: AtomicI32 = AtomicI32::new(-1);
@@ -52,13 +53,7 @@ pub(crate) fn start(wishes: Wishes) {
     STARTED.get_or_init(|| {
         let (ours, theirs) = UnixStream::pair().ok()?;
         ours.set_nonblocking(true).ok()?;
-        gmp_sched::add_service_thread();
-        let started =
-            thread::Builder::new().name("gmp-observer".into()).spawn(move || watch(theirs, wishes));
-        if started.is_err() {
-            gmp_sched::remove_service_thread();
-            return None;
-        }
+        service::start("gmp-observer", move || watch(theirs, wishes)).ok()?;
         // Release: pairs with Acquire in `on_sigquit`.
         DOORBELL.store(ours.as_raw_fd(), Ordering::Release);
         install_sigquit();
@@ -183,9 +178,8 @@ fn install_sigquit() {
 extern "C" fn on_sigquit(_signal: libc::c_int) {
     // Acquire: pairs with Release in `start`.
     let bell = DOORBELL.load(Ordering::Acquire);
-    // SAFETY: the calling thread's errno.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above.
+    let errno = crate::sys::errno();
+    // SAFETY: the calling thread's error number.
     let before = unsafe { *errno };
     // SAFETY: one byte; the descriptor is never closed. If the bell is full it rings already.
     unsafe { libc::write(bell, b"q".as_ptr().cast(), 1) };
@@ -197,8 +191,7 @@ extern "C" fn on_sigquit(_signal: libc::c_int) {
 fn quit() {
     let mut text = String::from("SIGQUIT: quit\n\n");
     text.push_str(&print::dump(collect::collect(true), None));
-    crate::trace::save();
-    write_and_exit(&text)
+    end_with(&text)
 }
 
 /// Reports a deadlock and ends the process. Called by the scheduler, on a thread of its own that has nothing to do.
@@ -206,8 +199,7 @@ pub(crate) fn deadlock(what: &'static str) {
     let report = move || {
         let mut text = format!("fatal: {what}\n\n");
         text.push_str(&print::dump(collect::collect(true), None));
-        crate::trace::save();
-        write_and_exit(&text)
+        end_with(&text)
     };
     // On a stack of its own: reading debug information needs more than the scheduler's.
     if let Ok(reporter) = thread::Builder::new().name("gmp-report".into()).spawn(report) {
@@ -224,13 +216,16 @@ fn write(text: &str) {
         let n = unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) };
         match usize::try_from(n) {
             Ok(n @ 1..) => rest = &rest[n.min(rest.len())..],
+            Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
             _ => return,
         }
     }
 }
 
-fn write_and_exit(text: &str) {
+/// The end of the process: first what people read, then the flight recorder's file, which may take its time or fail.
+fn end_with(text: &str) {
     write(text);
+    crate::trace::save();
     // SAFETY: ends the process at once, without exit handlers, which may wait for what never comes.
     unsafe { libc::_exit(2) }
 }

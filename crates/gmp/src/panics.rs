@@ -43,6 +43,12 @@ fn vtable(hook: &Hook) -> usize {
 
 fn report(info: &PanicHookInfo<'_>, default: &Hook) {
     let Some(g) = crate::try_current() else { return default(info) };
+    tell(info, &g);
+    gmp_sched::blocking(crate::trace::save);
+}
+
+/// Writes the message of the goroutine `g`.
+fn tell(info: &PanicHookInfo<'_>, g: &crate::Goroutine) {
     // The messages of a goroutine hold std's locks: it shall not be stopped with one by the end of the runtime.
     let _finishing = gmp_sched::finishing();
     let mut text = String::new();
@@ -63,7 +69,6 @@ fn report(info: &PanicHookInfo<'_>, default: &Hook) {
     };
     // If stderr is gone there is nobody to tell.
     let _ = std::io::stderr().write_all(text.as_bytes());
-    gmp_sched::blocking(crate::trace::save);
 }
 
 fn message(payload: &dyn Any) -> &str {

@@ -177,6 +177,9 @@ impl Timer {
             Kind::Value(core) => core.reset(Some(after_now(d)), None),
             Kind::Function { run, pending } => {
                 let mut pending = pending.lock();
+                if pending.as_ref().is_some_and(|start| start.reset(after_now(d))) {
+                    return true;
+                }
                 let prevented = pending.take().is_some_and(|start| start.cancel());
                 *pending = Some(start_at(d, run));
                 prevented
@@ -233,7 +236,7 @@ impl Ticker {
     /// When `d` is zero.
     #[track_caller]
     pub fn new(d: Duration) -> Ticker {
-        let period = period(d);
+        let period = period(d, "NewTicker");
         let core = TimerCore::new(Some(after_now(d)), Some(period));
         let receiver = TimerCore::receiver(&core);
         Ticker { core, receiver }
@@ -251,7 +254,7 @@ impl Ticker {
     /// When `d` is zero.
     #[track_caller]
     pub fn reset(&self, d: Duration) {
-        let period = period(d);
+        let period = period(d, "Ticker.Reset");
         self.core.reset(Some(after_now(d)), Some(period));
     }
 
@@ -261,9 +264,10 @@ impl Ticker {
     }
 }
 
+/// `d`, which must not be zero; Go's words for its function `whose`.
 #[track_caller]
-fn period(d: Duration) -> Duration {
-    assert!(!d.is_zero(), "non-positive interval for Ticker");
+fn period(d: Duration, whose: &str) -> Duration {
+    assert!(!d.is_zero(), "non-positive interval for {whose}");
     d.min(FOREVER)
 }
 

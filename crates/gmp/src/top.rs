@@ -30,9 +30,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::dump::{collect, print};
+use crate::service;
+
+/// Between two tries to accept where the first one failed.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Starts to serve, once, if the variable is set.
 ///
@@ -43,8 +47,9 @@ pub(crate) fn from_environment() -> Result<(), String> {
     static STARTED: OnceLock<Result<(), String>> = OnceLock::new();
     let start = || {
         let Some(path) = std::env::var_os("GMP_TOP") else { return Ok(()) };
-        let started = listen(Path::new(&path))
-            .and_then(|listener| service("gmp-top", move || accept(&listener, Instant::now())));
+        let started = listen(Path::new(&path)).and_then(|listener| {
+            service::start("gmp-top", move || accept(&listener, Instant::now()))
+        });
         started.map_err(|e| format!("GMP_TOP={}: {e}", path.to_string_lossy()))
     };
     STARTED.get_or_init(start).clone()
@@ -53,7 +58,11 @@ pub(crate) fn from_environment() -> Result<(), String> {
 /// A socket at `path`; one that a process has left behind, and nothing else, is replaced.
 fn listen(path: &Path) -> io::Result<UnixListener> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
-    if is_socket && UnixStream::connect(path).is_err() {
+    let is_left = || {
+        let refused = |e: io::Error| e.kind() == io::ErrorKind::ConnectionRefused;
+        UnixStream::connect(path).is_err_and(refused)
+    };
+    if is_socket && is_left() {
         fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
@@ -61,27 +70,16 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// A thread that does not keep a deadlock from being one.
-fn service(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    gmp_sched::add_service_thread();
-    let work = || {
-        work();
-        gmp_sched::remove_service_thread();
-    };
-    match thread::Builder::new().name(name.into()).spawn(work) {
-        Ok(_) => Ok(()),
-        Err(e) => {
-            gmp_sched::remove_service_thread();
-            Err(e)
-        }
-    }
-}
-
 fn accept(listener: &UnixListener, begun: Instant) {
-    // A client that cannot be served now may try again.
-    for client in listener.incoming().flatten() {
-        // An error: it has hung up, or there is no thread for it.
-        let _ = service("gmp-top-client", move || drop(serve(client, begun)));
+    for client in listener.incoming() {
+        match client {
+            // An error: it has hung up, or there is no thread for it. It may try again.
+            Ok(client) => {
+                let _ = service::start("gmp-top-client", move || drop(serve(client, begun)));
+            }
+            // No descriptors are left, say: the client waits in the queue, and the next call would fail at once.
+            Err(_) => thread::sleep(PAUSE),
+        }
     }
 }
 

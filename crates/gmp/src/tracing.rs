@@ -23,7 +23,9 @@
 //! Set it with `set_global_default`: a default of one thread is no default of a goroutine. Layers with filters of their own
 //! (`Layer::with_filter`) want `tracing_subscriber`'s own registry, and are not for this one.
 
+use std::any::TypeId;
 use std::cell::RefCell;
+use std::ptr;
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, Subscriber};
@@ -74,7 +76,9 @@ impl Subscriber for Registry {
             return self.inner.new_span(span);
         }
         let (metadata, values) = (span.metadata(), span.values());
-        self.inner.new_span(&match innermost() {
+        // One whose guard was forgotten may be gone; all others are held by theirs.
+        let parent = innermost().filter(|id| self.inner.span_data(id).is_some());
+        self.inner.new_span(&match parent {
             Some(parent) => Attributes::child_of(parent, metadata, values),
             None => Attributes::new_root(metadata, values),
         })
@@ -97,11 +101,12 @@ impl Subscriber for Registry {
     }
 
     fn enter(&self, span: &Id) {
-        ENTERED.with(|entered| entered.borrow_mut().push(span.clone()));
+        // None at the end of a plain thread, here and below: there nobody is in a span.
+        let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(span.clone()));
     }
 
     fn exit(&self, span: &Id) {
-        ENTERED.with(|entered| {
+        let _ = ENTERED.try_with(|entered| {
             let mut entered = entered.borrow_mut();
             // Guards may be dropped in any order.
             if let Some(at) = entered.iter().rposition(|id| id == span) {
@@ -125,10 +130,19 @@ impl Subscriber for Registry {
         };
         innermost().and_then(of).unwrap_or_else(tracing_core::span::Current::none)
     }
+
+    // `tracing_subscriber`'s layers look for its registry: it frees a span that is closed for them only.
+    unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
+        if id == TypeId::of::<Registry>() {
+            return Some(ptr::from_ref(self).cast());
+        }
+        // SAFETY: the caller's contract; a field lives as long as the whole.
+        unsafe { self.inner.downcast_raw(id) }
+    }
 }
 
 fn innermost() -> Option<Id> {
-    ENTERED.with(|entered| entered.borrow().last().cloned())
+    ENTERED.try_with(|entered| entered.borrow().last().cloned()).flatten()
 }
 
 impl<'a> LookupSpan<'a> for Registry {

@@ -63,7 +63,7 @@ fn x2_with_timers_among_them() {
     let due = gmp::time::tick(std::time::Duration::from_nanos(1));
     let closed = chan::bounded::<()>(0).1;
     let mut counts = [0; 2];
-    for _ in 0..PICKS / 4 {
+    for _ in 0..PICKS {
         select! {
             recv(closed) -> _ => counts[0] += 1,
             recv(due) -> _ => counts[1] += 1,

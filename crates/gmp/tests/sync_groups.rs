@@ -60,7 +60,7 @@ fn wait_group_may_have_many_waiters_and_none() {
 fn wait_group_below_zero_panics() {
     let group = WaitGroup::new();
     let payload = catch_unwind(AssertUnwindSafe(|| group.done())).expect_err("nothing was to do");
-    assert_eq!(payload.downcast_ref::<&str>(), Some(&"negative WaitGroup counter"));
+    assert_eq!(payload.downcast_ref::<&str>(), Some(&"sync: negative WaitGroup counter"));
     group.wait();
 }
 

@@ -3,6 +3,9 @@
 use std::hint::black_box;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 const CASE: &str = "GMP_TEST_CASE";
 
@@ -84,4 +87,30 @@ fn nonsense_is_an_error_that_names_the_variable() {
     assert!(!out.status.success());
     let text = String::from_utf8_lossy(&out.stderr);
     assert!(text.contains("GMP_WARN_HOG=soon: wants a number of milliseconds"), "{text}");
+}
+
+#[test]
+fn a_dump_can_be_made_while_a_hog_is_reported() {
+    let main = || {
+        let over = Arc::new(AtomicBool::new(false));
+        let mine = over.clone();
+        let hog = gmp::go(move || while !mine.load(Ordering::Relaxed) {});
+        let id = hog.id();
+        let mut found = None;
+        gmp::blocking(|| {
+            let mut watch = gmp_sched::HogWatch::new(Duration::from_millis(20));
+            while found.is_none() {
+                watch.look(&mut |hog| {
+                    gmp_sched::inspect(false, &mut |_| (), &mut |_| ());
+                    found = Some((hog.id, hog.thread.id));
+                });
+                std::thread::yield_now();
+            }
+        });
+        assert_eq!(found, Some((id, id)));
+        over.store(true, Ordering::Relaxed);
+        hog.join().unwrap();
+    };
+    // SAFETY: no thread-local is kept over a park.
+    unsafe { gmp::runtime::Builder::new().max_procs(2).run(main) };
 }

@@ -3,8 +3,7 @@
 use crate::files::File;
 
 /// Conditions that may stand anywhere, because they choose no platform and no engine.
-const EVERYWHERE: [&str; 6] =
-    ["test", "doctest", "feature", "debug_assertions", "panic", "gmp_mutant"];
+const EVERYWHERE: [&str; 5] = ["test", "doctest", "feature", "debug_assertions", "panic"];
 
 /// Kinds of file in which tabs are the custom.
 const TABBED: [&str; 4] = [".s", ".go", "go.mod", "Makefile"];

@@ -1,9 +1,9 @@
-//! Plain OS threads with crossbeam's channels and std's locks: what the workloads cost without a
+//! Plain OS threads with crossbeam's channels and `parking_lot`'s locks: what the workloads cost without a
 //! runtime. `--procs` is meaningless here, except for the count of hogs.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, spawn};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use crossbeam_channel::bounded;
 use gmp_bench_contract::Entry::Run;
 use gmp_bench_contract::stats::percentile;
 use gmp_bench_contract::{Job, Outcome, run, xorshift};
+use parking_lot::Mutex;
 
 fn main() -> ExitCode {
     run(
@@ -19,7 +20,9 @@ fn main() -> ExitCode {
             Run("chan_1to1", |job| job.timed(|n| crowd(1, 100, n))),
             Run("chan_100to100", |job| job.timed(|n| crowd(100, 128, n))),
             Run("select_4", |job| job.timed(select_4)),
-            Run("mutex_8", |job| job.timed(mutex_8)),
+            Run("mutex_8", |job| job.timed(|n| mutex(8, n))),
+            Run("mutex_64", |job| job.timed(|n| mutex(64, n))),
+            Run("mutex_1000", |job| job.timed(|n| mutex(1_000, n))),
             Run("hogs", |job| {
                 beside(job, 0.0, |i, stop| {
                     let mut x = i + 1;
@@ -85,19 +88,19 @@ fn select_4(n: u64) -> (Duration, u64) {
     (start.elapsed(), sum)
 }
 
-fn mutex_8(n: u64) -> (Duration, u64) {
+fn mutex(k: u64, n: u64) -> (Duration, u64) {
     let counter = Mutex::new(0);
     let start = Instant::now();
     thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..k {
             scope.spawn(|| {
-                for _ in 0..n / 8 {
-                    *counter.lock().expect("no panic") += 1;
+                for _ in 0..n / k {
+                    *counter.lock() += 1;
                 }
             });
         }
     });
-    (start.elapsed(), counter.into_inner().expect("no panic"))
+    (start.elapsed(), counter.into_inner())
 }
 
 /// Sleeps of 1 ms in this thread while 2 x procs others run `other`; their length less `minus`.

@@ -109,15 +109,15 @@ pub(crate) fn done_10k(n: u64) -> (Duration, u64) {
     (start.elapsed(), sum)
 }
 
-/// Eight goroutines increment one counter `n` times altogether.
-pub(crate) fn mutex_8(n: u64) -> (Duration, u64) {
+/// `k` goroutines increment one counter `n` times altogether.
+pub(crate) fn mutex(k: u64, n: u64) -> (Duration, u64) {
     let counter = Arc::new(Mutex::new(0));
     let start = Instant::now();
-    let handles: Vec<_> = (0..8)
+    let handles: Vec<_> = (0..k)
         .map(|_| {
             let counter = Arc::clone(&counter);
             go(move || {
-                for _ in 0..n / 8 {
+                for _ in 0..n / k {
                     *counter.lock() += 1;
                 }
             })

@@ -9,6 +9,7 @@ mod latency;
 mod memory;
 mod network;
 mod spawn;
+mod timers;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,12 +32,17 @@ fn main() -> ExitCode {
             Run("chan_100to100", |job| timed(job, |n| channels::crowd(100, 128, n))),
             Run("select_4", |job| timed(job, channels::select_4)),
             Run("done_10k", |job| timed(job, channels::done_10k)),
-            Run("mutex_8", |job| timed(job, channels::mutex_8)),
+            Run("mutex_8", |job| timed(job, |n| channels::mutex(8, n))),
+            Run("mutex_64", |job| timed(job, |n| channels::mutex(64, n))),
+            Run("mutex_1000", |job| timed(job, |n| channels::mutex(1_000, n))),
             Run("ring_503", |job| timed(job, channels::ring_503)),
             Run("skynet", |job| timed(job, spawn::skynet)),
             Run("fib", |job| timed(job, spawn::fib)),
             Run("fork_work", |job| timed(job, spawn::fork_work)),
             Run("sleeps", |job| timed(job, latency::sleeps)),
+            Run("timers_armed", |job| goroutine(job, Builder::new(), timers::armed)),
+            Run("timers_churn", |job| goroutine(job, Builder::new(), timers::churn)),
+            Run("timers_late", |job| goroutine(job, Builder::new(), timers::late)),
             Run("parked", |job| goroutine(job, Builder::new(), memory::parked)),
             Run("parked_64k", |job| {
                 goroutine(job, Builder::new().stack_size(64 << 10), memory::parked)

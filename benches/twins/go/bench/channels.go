@@ -138,19 +138,19 @@ func done10k(n int) (time.Duration, uint64) {
 	return time.Since(start), sum
 }
 
-// mutex8 lets eight goroutines increment one counter n times altogether.
-func mutex8(n int) (time.Duration, uint64) {
-	var mutex sync.Mutex
+// mutex lets k goroutines increment one counter n times altogether.
+func mutex(k, n int) (time.Duration, uint64) {
+	var lock sync.Mutex
 	var counter uint64
 	var wg sync.WaitGroup
-	wg.Add(8)
+	wg.Add(k)
 	start := time.Now()
-	for range 8 {
+	for range k {
 		go func() {
-			for range n / 8 {
-				mutex.Lock()
+			for range n / k {
+				lock.Lock()
 				counter++
-				mutex.Unlock()
+				lock.Unlock()
 			}
 			wg.Done()
 		}()

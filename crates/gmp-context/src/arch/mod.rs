@@ -1,7 +1,9 @@
 //! What an architecture must provide, and the choice of the one in use.
 //!
-//! Each file below offers the same items in the same order: `shadow_stack_active`, `stack_pointer`, `here`, `prepare`, the
-//! trampoline, `gmp_context_call_on`, `switch`. Only `context.rs`, `coroutine.rs` and `segment.rs` call them. A new architecture is a new file of that shape and one line here.
+//! Each file below offers the same items in the same order: `shadow_stack_active`, `stack_pointer`, `here`, `FRESH_BYTES`,
+//! `prepare`, `valgrind_request` (with the feature `valgrind`), `frame`, the trampoline, `gmp_context_call_on`, `switch`,
+//! `prefetch`. Only `context.rs`, `coroutine.rs`, `segment.rs` and `tools.rs` call them. A new architecture is a new file of
+//! that shape and one line here.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;

@@ -1,8 +1,11 @@
 //! What this crate asks of the operating system, beside threads: sleeping on a word, yielding the CPU,
-//! an ordering barrier on every thread of the process, and a count of the process's threads.
+//! an ordering barrier on every thread of the process, a count of the process's threads, and the processor's counter.
 //!
 //! Contract of a backend: `futex_wait(word, expected, timeout)` returns at once when the word differs,
 //! may return spuriously, and never allocates; `futex_wake(word)` uses the address as a name only.
+
+mod counter;
+pub(crate) use counter::{counter, is_steady};
 
 #[cfg(target_os = "linux")]
 mod linux;

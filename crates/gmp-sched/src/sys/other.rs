@@ -119,3 +119,22 @@ pub(crate) fn usable_cpus() -> Option<usize> {
 pub(crate) unsafe fn peek(_address: usize, _to: *mut u64, _words: usize) -> bool {
     false
 }
+
+/// Where a thread sleeps in the kernel: not told here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asleep {
+    pub(crate) pc: usize,
+    pub(crate) sp: usize,
+}
+
+/// Not told here.
+pub(crate) fn asleep(_tid: i32) -> Option<Asleep> {
+    None
+}
+
+impl Asleep {
+    /// There is none.
+    pub(crate) fn is_still(&self, _tid: i32) -> bool {
+        false
+    }
+}

@@ -24,7 +24,7 @@ use gmp_sched::{Claim, WaitReason};
 use super::core::Core;
 use super::node::{Node, Outcome};
 use super::select::{Case, Limit, Status, draw};
-use super::sync::{CHECKED, Critical, Lent, Waiter, critical, mutant, park, park_until};
+use super::sync::{CHECKED, Critical, Lent, Waiter, critical, lend, mutant, park, park_until};
 use super::timer::earlier;
 use crate::time::now;
 
@@ -213,7 +213,7 @@ impl<'s, 'a> Gather<'s, 'a> {
         };
         let durable = self.cases.iter().all(inside) && gmp_sched::current_bubble() != 0;
         let reason = if durable { WaitReason::Select.durable() } else { WaitReason::Select };
-        let (lanes, channels) = (self.lanes.as_ptr(), self.channels);
+        let (lanes, channels) = (lend(self.lanes), self.channels);
         let commit = move || {
             for at in 0..channels {
                 // SAFETY: below the number of channels; S1 in the module's text: the owner is held up until

@@ -6,6 +6,7 @@
 use std::cell::UnsafeCell;
 use std::mem;
 use std::ops::{Deref, DerefMut};
+use std::ptr;
 use std::time::Instant;
 
 use gmp_sched::{Claim, WaitReason};
@@ -32,13 +33,14 @@ pub(crate) fn fastrand() -> u32 {
     0
 }
 
-/// Something on a stack that others use: using it when it is gone, or not for certain still there, is a race.
-#[derive(Debug)]
-pub(crate) struct Lent(Cell<()>);
+/// Something on a stack that others use: using it when it is gone, or not for certain still there, is a race. What notices
+/// is leaked, so that it is still there when the stack is not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lent(&'static Cell<()>);
 
 impl Lent {
     pub(crate) fn new() -> Lent {
-        Lent(Cell::new(()))
+        Lent(Box::leak(Box::new(Cell::new(()))))
     }
 
     pub(crate) fn used(&self) {
@@ -48,6 +50,15 @@ impl Lent {
     pub(crate) fn gone(&self) {
         self.0.set(());
     }
+}
+
+/// Where a park's commit finds `items` of the stack that is left: in a leaked copy, so that a commit that comes too late
+/// gets as far as the [`Lent`] that notices.
+pub(crate) fn lend<T>(items: &[T]) -> *const T {
+    let copy = Box::leak(Box::<[T]>::new_uninit_slice(items.len())).as_mut_ptr().cast::<T>();
+    // SAFETY: as many items in both, which do not overlap; nobody drops the copies.
+    unsafe { ptr::copy_nonoverlapping(items.as_ptr(), copy, items.len()) };
+    copy
 }
 
 /// As `gmp_sched::Lock`.

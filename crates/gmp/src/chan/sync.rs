@@ -35,6 +35,12 @@ mod imp {
         pub(crate) fn gone(&self) {}
     }
 
+    /// Where a park's commit finds `items` of the stack that is left: there.
+    #[inline(always)]
+    pub(crate) fn lend<T>(items: &[T]) -> *const T {
+        items.as_ptr()
+    }
+
     /// Runs a model once, on plain threads.
     #[cfg(test)]
     pub(crate) fn model(body: impl Fn() + Sync + Send + 'static) {
@@ -55,10 +61,24 @@ mod imp;
 
 pub(crate) use imp::*;
 
-/// Whether the build was asked, by `--cfg gmp_mutant="name"`, to break the step called `name`.
+/// Whether the step called `name` is to be broken: never, but in a build for models whose run was asked to, by
+/// `GMP_MUTANT=name`.
+#[cfg(not(loom))]
 macro_rules! mutant {
     ($name:literal) => {
-        cfg!(gmp_mutant = $name)
+        false
+    };
+}
+#[cfg(loom)]
+macro_rules! mutant {
+    ($name:literal) => {
+        crate::chan::sync::is_mutant($name)
     };
 }
 pub(crate) use mutant;
+
+#[cfg(loom)]
+pub(crate) fn is_mutant(name: &str) -> bool {
+    static ASKED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    ASKED.get_or_init(|| std::env::var("GMP_MUTANT").ok()).as_deref() == Some(name)
+}

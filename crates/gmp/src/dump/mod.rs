@@ -5,6 +5,7 @@
 //! meanwhile. Afterwards, with everything running again, `print` finds the names of the addresses and groups what is
 //! alike. All of it happens on a plain thread.
 
+pub(crate) mod callsite;
 pub(crate) mod collect;
 pub(crate) mod print;
 pub(crate) mod symbols;

@@ -160,7 +160,7 @@ fn body(out: &mut String, names: &mut Names, row: &Row) {
         let why = match row.state {
             "runnable" => "has not run yet",
             "running" if row.asleep => {
-                "in a system call that a signal would end, so its stack was not looked at"
+                "in a system call; the kernel does not tell its stack, and a signal for it would end the call"
             }
             _ => "stack unavailable",
         };

@@ -14,24 +14,31 @@ use framehop::{
 };
 use gmp_sched::{Frame, Registers};
 
+use super::callsite::{self, Object};
+
 type Tables = &'static [u8];
 
 /// Knows the unwind tables of the process.
 pub(crate) struct Walker {
     unwinder: UnwinderNative<Tables, MustNotAllocateDuringUnwind>,
     cache: CacheNative<MustNotAllocateDuringUnwind>,
+    objects: Vec<Object>,
 }
+
+/// A loaded object, for the unwinder and for `callsite`.
+type Loaded = (Module<Tables>, Object);
 
 impl Walker {
     /// Finds the tables of everything that is loaded. Allocates.
     pub(crate) fn new() -> Walker {
-        let mut modules: Vec<Module<Tables>> = Vec::new();
-        let list: *mut Vec<Module<Tables>> = &raw mut modules;
+        let mut loaded: Vec<Loaded> = Vec::new();
+        let list: *mut Vec<Loaded> = &raw mut loaded;
         // SAFETY: `add` takes the list as its data, and is called during this call only.
         unsafe { libc::dl_iterate_phdr(Some(add), list.cast()) };
         let mut unwinder = UnwinderNative::new();
+        let (modules, objects): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
         modules.into_iter().for_each(|module| unwinder.add_module(module));
-        Walker { unwinder, cache: CacheNative::new_in() }
+        Walker { unwinder, cache: CacheNative::new_in(), objects }
     }
 
     /// Writes the addresses of a parked goroutine's frames, innermost first, each inside the instruction that calls; returns
@@ -58,7 +65,7 @@ impl Walker {
         // the link register, which is not needed, on the stack.
         let address = FrameAddress::from_return_address(frame.pc as u64);
         let registers = UnwindRegsNative::new(frame.pc as u64, frame.sp as u64, frame.fp as u64);
-        self.walk(address, registers, read, to)
+        self.walk(address, registers, true, read, to)
     }
 
     /// As `walk_parked`, for a goroutine that was interrupted at any instruction, of whose stack there is a copy.
@@ -71,13 +78,14 @@ impl Walker {
         let first = if at.lr == 0 { at.pc } else { at.lr };
         let registers = UnwindRegsNative::new(first as u64, at.sp as u64, at.fp as u64);
         let address = FrameAddress::from_instruction_pointer(at.pc as u64);
-        self.walk(Some(address), registers, read, to)
+        self.walk(Some(address), registers, at.fp != 0, read, to)
     }
 
     fn walk(
         &mut self,
         from: Option<FrameAddress>,
         mut registers: UnwindRegsNative,
+        mut frame_pointer_is_known: bool,
         mut read: impl FnMut(u64) -> Result<u64, ()>,
         to: &mut [usize],
     ) -> usize {
@@ -87,7 +95,18 @@ impl Walker {
             *slot = at.address_for_lookup() as usize;
             n += 1;
             let caller = self.unwinder.unwind_frame(at, &mut registers, &mut self.cache, &mut read);
-            address = caller.ok().flatten().and_then(FrameAddress::from_return_address);
+            let mut caller = caller.ok().flatten();
+            if caller.is_none() && !frame_pointer_is_known {
+                // A frame that cannot be left without it. Its caller's is on the stack.
+                frame_pointer_is_known = true;
+                let function = at.address_for_lookup() as usize;
+                let found = callsite::caller(&self.objects, function, registers.sp(), &mut read);
+                caller = found.map(|c| {
+                    registers = UnwindRegsNative::new(c.return_address, c.sp, c.fp);
+                    c.return_address
+                });
+            }
+            address = caller.and_then(FrameAddress::from_return_address);
         }
         n
     }
@@ -102,14 +121,14 @@ unsafe extern "C" fn add(
     // SAFETY: the loader passes a valid description.
     let info = unsafe { &*info };
     // SAFETY: `Walker::new` passes its list, which nobody else uses meanwhile.
-    let list = unsafe { &mut *list.cast::<Vec<Module<Tables>>>() };
+    let list = unsafe { &mut *list.cast::<Vec<Loaded>>() };
     // SAFETY: the loader says how many headers there are; they are mapped.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
     list.extend(module(info.dlpi_addr as usize, headers));
     0
 }
 
-fn module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Module<Tables>> {
+fn module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Loaded> {
     let range = |header: &libc::Elf64_Phdr| {
         let start = base + header.p_vaddr as usize;
         start..start + header.p_memsz as usize
@@ -128,6 +147,9 @@ fn module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Module<Tables>> {
     // SAFETY: as above.
     let eh_frame = unsafe { bytes(&eh_frame_range) };
     let svma = |range: Range<usize>| (range.start - base) as u64..(range.end - base) as u64;
+    let readable = loaded().filter(|h| h.p_flags & libc::PF_R != 0).map(range).collect();
+    let object =
+        Object { text: text.clone(), readable, header: eh_frame_hdr, header_at: header.start };
     let sections = ExplicitModuleSectionInfo {
         base_svma: 0,
         text_svma: Some(svma(text)),
@@ -137,7 +159,8 @@ fn module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Module<Tables>> {
         eh_frame_hdr: Some(eh_frame_hdr),
         ..ExplicitModuleSectionInfo::default()
     };
-    Some(Module::new(String::new(), start as u64..end as u64, base as u64, sections))
+    let module = Module::new(String::new(), start as u64..end as u64, base as u64, sections);
+    Some((module, object))
 }
 
 /// # Safety

@@ -134,14 +134,14 @@ macro_rules! writes {
         impl io::Write for &$name {
             fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
                 self.0.transfer(Write, buf.len(), |mut file| {
-                    crate::io::sigpipe::quietly(|| file.write(buf))
+                    crate::io::sigpipe::quietly(buf.len(), || file.write(buf))
                 })
             }
 
             fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                 let wanted = bufs.iter().map(|b| b.len()).sum();
                 self.0.transfer(Write, wanted, |mut file| {
-                    crate::io::sigpipe::quietly(|| file.write_vectored(bufs))
+                    crate::io::sigpipe::quietly(wanted, || file.write_vectored(bufs))
                 })
             }
 

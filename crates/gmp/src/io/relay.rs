@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use gmp_netpoll::Direction;
 use gmp_sched::blocking;
@@ -50,8 +50,8 @@ pub(super) fn from_file(from: &File, to: &dyn Channel) -> io::Result<Relayed> {
     let mut done = Relayed::default();
     loop {
         let sent = to.run(Direction::Write, &mut |to| {
-            blocking(|| quietly(|| sys::send_file(from.as_fd(), to, CHUNK)))
-                .unwrap_or_else(|| Err(cannot()))
+            let send = || sys::send_file(from.as_fd(), to, CHUNK).unwrap_or_else(|| Err(cannot()));
+            blocking(|| quietly(CHUNK, send))
         });
         match sort(sent)? {
             // Some files of the kernel's own have no size and are "at the end" at once: a read tells.
@@ -88,13 +88,14 @@ pub(super) fn through_pipe(from: &dyn Channel, to: &End<'_>) -> io::Result<Relay
 
 /// Empties the pipe of `left` bytes; how many are left because the kernel cannot.
 fn empty(outlet: &OwnedFd, to: &End<'_>, mut left: usize) -> io::Result<usize> {
+    let give = |to: BorrowedFd<'_>, left| {
+        let splice = || sys::splice(outlet.as_fd(), to, left).unwrap_or_else(|| Err(cannot()));
+        quietly(left, splice)
+    };
     while left > 0 {
         let given = match to {
-            End::Channel(to) => to.run(Direction::Write, &mut |to| {
-                quietly(|| sys::splice(outlet.as_fd(), to, left)).unwrap_or_else(|| Err(cannot()))
-            }),
-            End::File(to) => blocking(|| quietly(|| sys::splice(outlet.as_fd(), to.as_fd(), left)))
-                .unwrap_or_else(|| Err(cannot())),
+            End::Channel(to) => to.run(Direction::Write, &mut |to| give(to, left)),
+            End::File(to) => blocking(|| give(to.as_fd(), left)),
         };
         match sort(given)? {
             None => return Ok(left),

@@ -18,6 +18,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use gmp_sched::Metrics;
 use metrics::{counter, gauge};
 
 /// States that were exported once: they go to zero, and do not stay at what they were.
@@ -29,10 +30,8 @@ static STATES: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
 pub fn export_metrics() -> bool {
     let Some(m) = gmp_sched::try_metrics() else { return false };
     let number = |n: usize| n as f64;
-    let mut states = STATES.lock().unwrap_or_else(PoisonError::into_inner);
-    let states = states.get_or_insert_with(HashSet::new);
-    states.extend(m.states.iter().map(|s| s.0));
-    for &state in states.iter() {
+    // A copy: what the recorder does may take its time, or come back here.
+    for state in states_with(&m) {
         let n = m.states.iter().find(|s| s.0 == state).map_or(0, |s| s.1);
         gauge!("gmp_goroutines", "state" => state).set(number(n));
     }
@@ -60,4 +59,12 @@ pub fn export_metrics() -> bool {
     counter!("gmp_preemptions_total", "kind" => "call").absolute(t.preempted_at_call);
     counter!("gmp_preemptions_total", "kind" => "signal").absolute(t.preempted_by_signal);
     true
+}
+
+/// All states that were ever exported, those of `m` included.
+fn states_with(m: &Metrics) -> Vec<&'static str> {
+    let mut states = STATES.lock().unwrap_or_else(PoisonError::into_inner);
+    let states = states.get_or_insert_with(HashSet::new);
+    states.extend(m.states.iter().map(|s| s.0));
+    states.iter().copied().collect()
 }

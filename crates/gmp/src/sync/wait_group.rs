@@ -65,7 +65,7 @@ impl WaitGroup {
         let mut s = state.load(Ordering::Relaxed);
         loop {
             let more = n.checked_mul(ONE).and_then(|n| s.checked_add(n));
-            let Some(more) = more else { panic!("WaitGroup counter overflows") };
+            let Some(more) = more else { panic!("sync: WaitGroup counter overflows") };
             // Relaxed: `done` publishes work, announcing it does not.
             match state.compare_exchange_weak(s, more, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -85,7 +85,7 @@ impl WaitGroup {
         // Relaxed: a first guess; the compare-and-swap decides.
         let mut s = state.load(Ordering::Relaxed);
         while s != ONE | WAITERS {
-            assert!(s >= ONE, "negative WaitGroup counter");
+            assert!(s >= ONE, "sync: negative WaitGroup counter");
             // Release: pairs with Acquire in `wait`, directly or through later `done`s.
             match state.compare_exchange_weak(s, s - ONE, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -150,7 +150,7 @@ impl WaitGroup {
             }
         };
         woken.wake(0);
-        assert!(!negative, "negative WaitGroup counter");
+        assert!(!negative, "sync: negative WaitGroup counter");
     }
 
     #[cold]

@@ -26,6 +26,20 @@ pub(crate) fn exit_descriptor(pid: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Takes `signal` if it is pending, for this thread or the process. It is blocked here and alone in `only`.
+pub(crate) fn take_signal(_signal: libc::c_int, only: &libc::sigset_t) {
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    loop {
+        // SAFETY: a set and a time that outlive the call; nobody asks for details. With no time to wait it returns at once,
+        // also if another thread has been faster.
+        let taken = unsafe { libc::sigtimedwait(only, ptr::null_mut(), &raw const at_once) };
+        // The rest is `EAGAIN`: nothing was pending.
+        if taken >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
 /// A pipe: the end to read from, the end to write to.
 ///
 /// # Errors

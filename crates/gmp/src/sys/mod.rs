@@ -9,18 +9,19 @@
 //! | `accept(fd)` | a connection, non-blocking and closed on exec, in one call where possible | – |
 //! | `replace_by_nothing(fd)` | closes what has this number, and keeps the number, on which everything fails then | – |
 //! | `SEND` | flags of a send that fails with `EPIPE` and raises no signal | 0: the sockets are made that way |
+//! | `take_signal(signal, only)` | takes a blocked signal if it is pending, for the thread or the process; does not wait | – |
 //! | `errno()` | the address of the calling thread's error number | – |
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    SEND, accept, errno, exit_descriptor, pipe, replace_by_nothing, send_file, splice,
+    SEND, accept, errno, exit_descriptor, pipe, replace_by_nothing, send_file, splice, take_signal,
 };
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::{
-    SEND, accept, errno, exit_descriptor, pipe, replace_by_nothing, send_file, splice,
+    SEND, accept, errno, exit_descriptor, pipe, replace_by_nothing, send_file, splice, take_signal,
 };

@@ -39,6 +39,31 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((reader, writer))
 }
 
+/// Takes `signal` if it is pending, for this thread or the process. It is blocked here and alone in `only`.
+///
+/// `sigwait` waits, and what is pending for the process may be another thread's at any time. So the signal is sent to this
+/// thread first, where it stays until `sigwait` takes it or the process's.
+pub(crate) fn take_signal(signal: libc::c_int, only: &libc::sigset_t) {
+    loop {
+        let mut pending = *only;
+        // SAFETY: a set to be filled.
+        unsafe { libc::sigpending(&raw mut pending) };
+        // SAFETY: an initialised set.
+        if unsafe { libc::sigismember(&raw const pending, signal) } != 1 {
+            return;
+        }
+        // SAFETY: has no preconditions.
+        let this = unsafe { libc::pthread_self() };
+        // SAFETY: a thread that is there, a signal that exists and is blocked.
+        if unsafe { libc::pthread_kill(this, signal) } != 0 {
+            return;
+        }
+        let mut number = 0;
+        // SAFETY: a set and a number that outlive the call; returns, since the signal is pending for this very thread.
+        unsafe { libc::sigwait(only, &raw mut number) };
+    }
+}
+
 /// There is none.
 pub(crate) fn splice(_: BorrowedFd<'_>, _: BorrowedFd<'_>, _: usize) -> Option<io::Result<usize>> {
     None

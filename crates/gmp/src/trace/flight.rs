@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gmp_sched::TraceEvent;
@@ -38,13 +38,13 @@ const MOST: usize = 1 << 20;
 pub struct FlightRecorder(());
 
 impl FlightRecorder {
-    /// Starts it. `keep` is how long an event is kept. Neither parks nor blocks.
+    /// Starts it. `keep` is how long an event is kept. Blocks the thread for a moment, not its processor.
     ///
     /// # Errors
     ///
     /// `AlreadyExists` when there is one; what the system says when it has no thread.
     pub fn start(keep: Duration) -> io::Result<FlightRecorder> {
-        recorder::start_window(Window::new(keep))?;
+        gmp_sched::blocking(|| recorder::start_window(Window::new(keep)))?;
         Ok(FlightRecorder(()))
     }
 
@@ -109,18 +109,24 @@ static AT_THE_END: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// A recorder whose content [`save`] writes to `path`.
 pub(super) fn for_the_end(path: &OsStr) -> io::Result<FlightRecorder> {
-    // Now, so that a path that cannot be written is an error at the start.
-    drop(File::create(path)?);
+    // Now, so that a path that cannot be written is an error at the start. What an earlier run has left there stays until
+    // this one has something to tell.
+    drop(OpenOptions::new().write(true).create(true).truncate(false).open(path)?);
     let recorder = FlightRecorder::start(KEPT)?;
-    *AT_THE_END.lock().unwrap_or_else(|e| e.into_inner()) = Some(PathBuf::from(path));
+    *at_the_end() = Some(PathBuf::from(path));
     Ok(recorder)
 }
 
-/// Something has gone wrong: writes what is known to the file of `GMP_FLIGHT`, if that is set. Blocks the thread.
+fn at_the_end() -> MutexGuard<'static, Option<PathBuf>> {
+    AT_THE_END.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Something has gone wrong: writes what is known to the file of `GMP_FLIGHT`, if that is set. Blocks the thread, also while
+/// somebody else writes: of two panics at once the later one's file stays.
 pub(crate) fn save() {
-    let path = AT_THE_END.lock().unwrap_or_else(|e| e.into_inner()).clone();
-    let Some(path) = path else { return };
-    if let Err(e) = File::create(&path).and_then(|mut file| write(&mut file)) {
+    let path = at_the_end();
+    let Some(path) = &*path else { return };
+    if let Err(e) = File::create(path).and_then(|mut file| write(&mut file)) {
         // If stderr is gone there is nobody to tell.
         let _ = writeln!(io::stderr(), "gmp: GMP_FLIGHT={}: {e}", path.display());
     }

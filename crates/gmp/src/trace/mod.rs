@@ -16,8 +16,11 @@ use std::io::{self, Write};
 pub use flight::FlightRecorder;
 pub(crate) use flight::{kept, save};
 
-/// Starts to record a trace into `out`, until [`stop`]. It may start before the runtime and outlive it. Neither parks nor
-/// blocks.
+/// Starts to record a trace into `out`, until [`stop`]. It may start before the runtime and outlive it. Blocks the thread for
+/// a moment, not its processor; while another trace writes, as long as that takes.
+///
+/// A thread of the trace writes to `out`, and [`stop`] the rest; `out` must not start or stop a trace itself. If it panics in
+/// that thread it gets nothing more, and `stop` says so.
 ///
 /// # Errors
 ///
@@ -37,7 +40,7 @@ pub(crate) use flight::{kept, save};
 /// # }
 /// ```
 pub fn start(out: impl Write + Send + 'static) -> io::Result<()> {
-    recorder::start_file(Box::new(out))
+    gmp_sched::blocking(|| recorder::start_file(Box::new(out)))
 }
 
 /// Ends the recording and the file; nothing if none goes on. Blocks the thread for some milliseconds, not its processor.

@@ -19,7 +19,7 @@ use gmp_sched::{TraceEvent, TraceKind, WaitReason};
 enum Since {
     Runs {
         at: u64,
-        p: usize,
+        p: Option<usize>,
         m: usize,
     },
     Waits {
@@ -80,6 +80,8 @@ impl<W: Write> Spans<W> {
                 self.finish(g, at, "")?;
                 self.goroutines.insert(g, Since::Runs { at, p: event.p, m: event.m });
             }
+            // It runs on another thread already: that one has read its clock early, or this one late.
+            TraceKind::Stop(_) if self.runs_elsewhere(g, event.m) => {}
             TraceKind::Stop(WaitReason::Blocking) => {
                 self.finish(g, at, WaitReason::Blocking.as_str())?;
                 self.goroutines.insert(g, Since::Blocks { at, m: event.m });
@@ -108,12 +110,20 @@ impl<W: Write> Spans<W> {
         Ok(())
     }
 
+    /// Whether `g` runs on another thread than `m`, as far as is known.
+    fn runs_elsewhere(&self, g: u64, m: usize) -> bool {
+        matches!(self.goroutines.get(&g), Some(Since::Runs { m: there, .. }) if *there != m)
+    }
+
     /// Writes the span of `g` that ends now, and why.
     fn finish(&mut self, g: u64, at: u64, end: &str) -> io::Result<()> {
         match self.goroutines.get(&g).copied() {
             Some(Since::Runs { at: begun, p, m }) => {
-                let args = format!("{{\"g\":{g},\"p\":{p},\"m\":{m},\"end\":\"{end}\"}}");
-                self.span(&format!("G{g}"), (PROCESSORS, p as u64), begun, at, &args)?;
+                let on = p.map_or_else(String::new, |p| format!("\"p\":{p},"));
+                let args = format!("{{\"g\":{g},{on}\"m\":{m},\"end\":\"{end}\"}}");
+                if let Some(p) = p {
+                    self.span(&format!("G{g}"), (PROCESSORS, p as u64), begun, at, &args)?;
+                }
                 self.span(&format!("G{g}"), (THREADS, m as u64), begun, at, &args)?;
                 self.span("running", (GOROUTINES, g), begun, at, &args)
             }
@@ -163,8 +173,10 @@ impl<W: Write> Spans<W> {
         )
     }
 
+    /// On the track of the P, if it was on one.
     fn instant(&mut self, name: &str, event: &TraceEvent) -> io::Result<()> {
-        let (ts, tid, g) = (micros(event.at), event.p, event.g);
+        let Some(tid) = event.p else { return Ok(()) };
+        let (ts, g) = (micros(event.at), event.g);
         write!(
             self.out,
             ",\n{{\"ph\":\"i\",\"s\":\"t\",\"name\":\"{name}\",\"pid\":{PROCESSORS},\"tid\":{tid},\"ts\":{ts},\"args\":{{\"g\":{g}}}}}"

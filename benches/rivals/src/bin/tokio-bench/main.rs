@@ -8,6 +8,7 @@ mod latency;
 mod memory;
 mod network;
 mod spawn;
+mod timers;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
             Run("fib", |job| timed(job, spawn::fib)),
             Run("fork_work", |job| timed(job, spawn::fork_work)),
             Run("sleeps", |job| timed(job, latency::sleeps)),
+            Run("timers_armed", timers::armed),
+            Run("timers_churn", timers::churn),
+            Run("timers_late", timers::late),
             Run("parked", memory::parked),
             Absent("parked_64k", "a task has no stack"),
             Absent("hogs", "a task that computes on is never preempted: the sleeps would not end"),

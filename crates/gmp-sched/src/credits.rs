@@ -1,0 +1,135 @@
+//! What a new goroutine needs: memory, a number, and credits, which are stacks that are reserved before somebody needs them, so many per P.
+//!
+//! A goroutine that was started must get a stack when it first runs, deep in the scheduler, where nothing may fail. So
+//! the stack is reserved when it is made, where failing is an error of the caller's; and since the pool's lock would be felt
+//! there, a P reserves many at a time and passes the reservation of a goroutine that ends on to the next one.
+
+use std::io;
+use std::ptr::{self, NonNull};
+
+use crate::critical::critical;
+use crate::g::GoId;
+use crate::m::M;
+use crate::p::{ID_BATCH, P};
+use crate::scheduler::Scheduler;
+use crate::slots;
+use crate::sync::plain::{AtomicU64, Ordering};
+
+/// Stacks reserved at once for a P.
+const CREDIT_BATCH: usize = 64;
+
+/// The next goroutine's number: unique in the process, also over several runtimes.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// The number that the first goroutine of a runtime gets, if nobody makes one before it.
+pub(crate) fn next_id() -> GoId {
+    GoId(NEXT_ID.load(Ordering::Relaxed)) // Relaxed: a number.
+}
+
+impl Scheduler {
+    /// Memory, number, parent and bubble for a new task, and a stack reserved if asked for. Not in critical sections.
+    pub(crate) fn reserve_task(
+        &'static self,
+        stack_class: u8,
+        size: usize,
+        reserve: bool,
+    ) -> io::Result<(NonNull<u8>, GoId, (GoId, u16))> {
+        let default = stack_class == self.stack_class;
+        let stack_size = 1 << stack_class;
+        loop {
+            let section = critical();
+            let m = section.m();
+            let parent = m.and_then(M::g).map_or((GoId(0), 0), |g| {
+                // SAFETY: the goroutine that runs this.
+                let g = unsafe { g.as_ref() };
+                (g.id(), g.bubble())
+            });
+            let Some(p) = m.filter(|m| ptr::eq(m.sched, self)).and_then(M::p) else {
+                drop(section);
+                if reserve {
+                    self.reserve_stacks(stack_size, 1)?;
+                }
+                // Relaxed: a number.
+                let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+                return Ok((slots::take_shared(size), GoId(id), parent));
+            };
+            let credit = reserve && default;
+            if credit && p.credits.get() == 0 {
+                drop(section);
+                self.reserve_stacks(stack_size, CREDIT_BATCH)?;
+                self.add_credits(stack_class, CREDIT_BATCH);
+                continue;
+            }
+            if credit {
+                p.credits.set(p.credits.get() - 1);
+            }
+            let (next, end) = p.ids.get();
+            // Relaxed: a number.
+            let (id, end) = if next < end {
+                (next, end)
+            } else {
+                let first = NEXT_ID.fetch_add(ID_BATCH, Ordering::Relaxed);
+                (first, first + ID_BATCH)
+            };
+            p.ids.set((id + 1, end));
+            if credit || !reserve {
+                return Ok((p.slots.take(size), GoId(id), parent));
+            }
+            drop(section);
+            self.reserve_stacks(stack_size, 1)?;
+            return Ok((slots::take_shared(size), GoId(id), parent));
+        }
+    }
+
+    /// Reserves stacks in the pool, whose lock is held in a critical section like every other.
+    pub(crate) fn reserve_stacks(&self, size: usize, n: usize) -> io::Result<()> {
+        let section = critical();
+        let reserved = self.stacks.try_reserve(size, n);
+        drop(section);
+        Ok(reserved?)
+    }
+
+    /// A stack for a goroutine that was made without; false when the kernel has no memory for one. In a critical section.
+    pub(crate) fn reserve_stack_here(&'static self, stack_class: u8) -> bool {
+        let section = critical();
+        let size = 1 << stack_class;
+        let Some(p) = section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) else {
+            return self.stacks.try_reserve(size, 1).is_ok();
+        };
+        if stack_class != self.stack_class {
+            return self.stacks.try_reserve(size, 1).is_ok();
+        }
+        let mut credits = p.credits.get();
+        if credits == 0 && self.stacks.try_reserve(size, CREDIT_BATCH).is_ok() {
+            credits = CREDIT_BATCH;
+        }
+        p.credits.set(credits.saturating_sub(1));
+        credits > 0
+    }
+
+    /// A goroutine has ended on `p`, which the calling M holds: another one may have its stack.
+    pub(crate) fn add_credit(&'static self, p: &'static P) {
+        let credits = p.credits.get() + 1;
+        if credits < 4 * CREDIT_BATCH {
+            p.credits.set(credits);
+        } else {
+            // Others shall not map new stacks while these are free.
+            p.credits.set(credits - 2 * CREDIT_BATCH);
+            self.stacks.unreserve(self.config.stack_size, 2 * CREDIT_BATCH);
+        }
+    }
+
+    /// Gives reservations to the caller's P, or back to the pool.
+    fn add_credits(&'static self, stack_class: u8, n: usize) {
+        let section = critical();
+        match section.m().and_then(M::p) {
+            Some(p) if stack_class == self.stack_class => p.credits.set(p.credits.get() + n),
+            _ => self.stacks.unreserve(1 << stack_class, n),
+        }
+    }
+
+    /// A task that will not run needs no stack.
+    pub(crate) fn return_credit(&'static self, stack_class: u8) {
+        self.add_credits(stack_class, 1);
+    }
+}

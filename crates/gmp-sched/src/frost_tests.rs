@@ -1,0 +1,119 @@
+//! The freezer against an M, modelled: while it is frozen nobody takes up a parked goroutine, also in the second freeze.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::hold::Hold;
+use crate::sync::{AtomicU32, fence, model, thread};
+use crate::testing::RaceCell;
+
+/// A goroutine: whether its context is saved, and its stack.
+struct Goroutine {
+    parked: AtomicU32,
+    stack: RaceCell,
+}
+
+impl Goroutine {
+    fn new() -> Goroutine {
+        Goroutine { parked: AtomicU32::new(1), stack: RaceCell::new() }
+    }
+
+    /// An M takes it up and runs it.
+    fn go_on(&self) {
+        self.parked.store(0, Ordering::Relaxed); // Relaxed: as the context is taken.
+        self.stack.set(1);
+    }
+
+    fn park(&self) {
+        self.stack.set(2);
+        self.parked.store(1, Ordering::Release); // Release: as the context is saved.
+    }
+}
+
+struct Model {
+    frost: Frost<AtomicU32>,
+    waits: Waits<AtomicU32>,
+    /// The M's; the P stands for itself.
+    hold: Hold<()>,
+    /// The P's request.
+    preempt: AtomicU32,
+    goroutines: [Goroutine; 2],
+}
+
+impl Model {
+    fn new() -> Arc<Model> {
+        Arc::new(Model {
+            frost: Frost::new(AtomicU32::new(0), AtomicU32::new(0)),
+            waits: Waits::new(AtomicU32::new(0)),
+            hold: Hold::new(),
+            preempt: AtomicU32::new(0),
+            goroutines: [Goroutine::new(), Goroutine::new()],
+        })
+    }
+
+    /// From g0: takes back a request to give way, and runs the first goroutine, and the second one straight after it if
+    /// nobody asks to give way. Ends on g0.
+    fn dispatch(&self) {
+        let [first, second] = &self.goroutines;
+        self.preempt.store(0, Ordering::Relaxed);
+        if self.frost.holds() {
+            self.frost.wait(&self.waits, |_, _| thread::yield_now());
+        }
+        first.go_on();
+        self.hold.leave();
+        // The goroutine runs, and parks.
+        let _ = self.hold.enter();
+        let asked = self.preempt.load(Ordering::Relaxed) != 0;
+        first.park();
+        if !asked {
+            second.go_on();
+            second.park();
+        }
+    }
+
+    /// A dump: looks at the stacks of those that are parked.
+    fn dump(&self) {
+        let barrier = || {
+            // SeqCst fence: pairs with the light fences of the M's side.
+            fence(Ordering::SeqCst);
+            true
+        };
+        assert!(self.frost.begin(barrier, || self.preempt.store(1, Ordering::Relaxed)));
+        while !self.waits.get() && self.hold.is_seen_critical() {
+            thread::yield_now();
+        }
+        for g in &self.goroutines {
+            // Acquire: pairs with Release in `park`.
+            if g.parked.load(Ordering::Acquire) == 1 {
+                g.stack.get();
+            }
+        }
+        self.frost.end(|_| ());
+    }
+}
+
+fn model_dumps(dumps: usize, dispatches: usize) {
+    model(move || {
+        let m = Model::new();
+        let runs = {
+            let m = m.clone();
+            thread::spawn(move || {
+                (0..dispatches).for_each(|_| m.dispatch());
+                // It leaves its P: nobody waits for it any more.
+                m.hold.leave();
+            })
+        };
+        (0..dumps).for_each(|_| m.dump());
+        runs.join().unwrap();
+    });
+}
+
+#[test]
+fn model_parked_goroutines_stay_parked() {
+    model_dumps(1, 2);
+}
+
+#[test]
+fn model_the_second_freeze_trusts_nobody_of_the_first() {
+    model_dumps(2, 1);
+}

@@ -1,0 +1,85 @@
+//! Runtimes one after the other, each ended while its goroutines do all kinds of things: `run` returns what it should, the
+//! next one works, and none is taken for a deadlock. What the ended ones leave never runs on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gmp::chan;
+use gmp::runtime::Builder;
+
+use crate::Run;
+use crate::rng::Rng;
+
+/// Runtime after runtime, until the time is over.
+pub(crate) fn restarts(run: &Run) -> Result<String, String> {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut rng = Rng::new(run.seed);
+    let end = Instant::now() + run.time;
+    let (mut runs, mut left, mut longest) = (0_u64, 0, Duration::ZERO);
+    while Instant::now() < end {
+        let (seed, procs) = (rng.next(), 1 + rng.below(2 * run.procs as u64) as usize);
+        let ended = Arc::new(AtomicBool::new(false));
+        let ran_on = Arc::new(AtomicU64::new(0));
+        let body = || {
+            let mut rng = Rng::new(seed);
+            let all = rng.below(20);
+            for _ in 0..all {
+                let (seed, ended, ran_on) = (rng.next(), Arc::clone(&ended), Arc::clone(&ran_on));
+                drop(gmp::go(move || leftover(seed, &ended, &ran_on)));
+            }
+            match rng.below(3) {
+                0 => gmp::yield_now(),
+                1 => gmp::time::sleep(Duration::from_micros(rng.below(500))),
+                _ => {}
+            }
+            (seed, all, Instant::now())
+        };
+        // SAFETY: no thread-local is kept over a park.
+        let (same, all, returned) = unsafe { Builder::new().max_procs(procs).run(body) };
+        longest = longest.max(returned.elapsed());
+        ended.store(true, Ordering::SeqCst);
+        if same != seed {
+            return Err("`run` has returned what another one should".into());
+        }
+        runs += 1;
+        left += all;
+        // A goroutine of that runtime that goes on counts itself.
+        if rng.below(20) == 0 {
+            thread::sleep(Duration::from_millis(2));
+        }
+        let ran_on = ran_on.load(Ordering::SeqCst);
+        if ran_on > 0 {
+            return Err(format!("{ran_on} goroutines ran on after their runtime had ended"));
+        }
+    }
+    Ok(format!("{runs} runtimes, {left} goroutines started there, longest end {longest:?}"))
+}
+
+/// What a goroutine does when its runtime ends. Whoever comes back from a call of the runtime after that counts.
+fn leftover(seed: u64, ended: &AtomicBool, ran_on: &AtomicU64) {
+    let came_back = || {
+        if ended.load(Ordering::SeqCst) {
+            ran_on.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    match seed % 7 {
+        0 => {
+            let _ = chan::never::<()>().recv();
+        }
+        1 => gmp::time::sleep(Duration::from_micros(seed % 1_000)),
+        2 => loop {
+            gmp::yield_now();
+            came_back();
+        },
+        3 => gmp::blocking(|| thread::sleep(Duration::from_micros(seed % 300))),
+        4 => loop {
+            gmp::go(|| ()).join().expect("no panic");
+            came_back();
+        },
+        5 => (0..seed % 20_000).for_each(|_| std::hint::spin_loop()),
+        _ => std::panic::panic_any(seed),
+    }
+    came_back();
+}
