@@ -33,7 +33,7 @@ use crate::queue::list::List;
 use crate::queue::tied::Tied;
 use crate::sleep::Lists;
 use crate::spawner::Spawner;
-use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::sys;
 use crate::timers::Timers;
 use crate::trace::{self, TraceKind};

@@ -84,10 +84,10 @@ fn a_section_that_outlasts_the_runtime_does_not_go_on() {
             for i in 0..4 {
                 let (entered, ended, ran_on) = (entered.clone(), ended.clone(), ran_on.clone());
                 drop(go(move || {
-                    // Sleep: a section that ends about when the runtime does is what is looked at.
                     let length = Duration::from_micros((round * 7 + i * 100) % 500);
                     blocking(|| {
                         entered.fetch_add(1, Ordering::Relaxed);
+                        // Sleep: a section that ends about when the runtime does is what is looked at.
                         std::thread::sleep(length);
                     });
                     ran_on.fetch_add(ended.load(Ordering::SeqCst).into(), Ordering::SeqCst);
