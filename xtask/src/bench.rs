@@ -3,7 +3,7 @@
 //! The programs are built, then take turns: round by round, workload by workload, so that a machine
 //! that slows down slows all of them down. What the workloads are stands in `benches/README.md`;
 //! this file holds the options and the order of events, the folder the parts:
-//! [`options`], [`build`] and [`peers`] (programs), [`rounds`] and [`http`] (measuring),
+//! [`options`], [`build`] and [`peers`] (programs), [`rounds`], [`http`] and [`idle`] (measuring),
 //! [`results`] (medians, verdicts, comparison), [`store`] (JSON), [`markdown`], [`html`],
 //! [`chart`] and [`scaling`] (reports), [`machine`] (what it ran on), [`warm`] (its memory), [`progress`] (how
 //! far it is), [`bundle`] (for machines without toolchains).
@@ -13,6 +13,7 @@ mod bundle;
 mod chart;
 mod html;
 mod http;
+mod idle;
 mod machine;
 mod markdown;
 mod options;
@@ -33,6 +34,12 @@ use crate::files::write;
 
 /// Runs the task; see `cargo xtask bench --help`. Blocks the thread for minutes.
 pub(crate) fn run(args: &[String]) -> Result<(), String> {
+    // Not for people: the other ends of `http_idle_*`.
+    if let [key, addr, connections] = args {
+        if key == "--hold" {
+            return idle::hold(addr, connections);
+        }
+    }
     let Some(options) = Options::parse(args)? else {
         println!("{}", options::HELP);
         return Ok(());

@@ -346,6 +346,22 @@ pub const WORKLOADS: &[Workload] = &[
         &[rate(&[Versus("go", 1.8)]), named(".p99", "ms", &[])],
     ),
     row(
+        "http_idle_1k",
+        "server of `http`, 1,000 idle connections",
+        "connections",
+        (1_000, 1_000),
+        WarmUp::None,
+        &[named(".bytes", "B", &[]), named(".cpu", "%", &[AtMost(0.1)])],
+    ),
+    row(
+        "http_idle_10k",
+        "server of `http`, 10,000 idle connections",
+        "connections",
+        (10_000, 10_000),
+        WarmUp::None,
+        &[named(".bytes", "B", &[]), named(".cpu", "%", &[])],
+    ),
+    row(
         "idle",
         "10k parked goroutines and 1k idle connections",
         "goroutines",

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use crossbeam_deque::{Injector, Steal, Worker};
 
+#[path = "../src/clock.rs"]
+#[expect(dead_code, reason = "the queues use a part of it")]
+mod clock;
 #[path = "../src/lock.rs"]
 #[expect(
     dead_code,
@@ -35,8 +38,10 @@ mod list;
 #[expect(dead_code, unused_imports, reason = "as above")]
 mod local;
 #[path = "../src/testing.rs"]
-#[expect(dead_code, reason = "as above")]
 mod testing;
+#[path = "../src/turnstile.rs"]
+#[expect(dead_code, unused_imports, reason = "its models come along")]
+mod turnstile;
 
 /// Where the queues look for each other.
 mod queue {

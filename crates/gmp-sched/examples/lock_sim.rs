@@ -4,6 +4,8 @@
 //! to one core at a time; whoever has taken the lock needs three more lines, which are where the last holder was. The
 //! policies are those of `lock.rs`: pauses that do not depend on how many wait, and pauses in proportion to that.
 
+#![expect(clippy::print_stdout, reason = "its result")]
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

@@ -133,10 +133,11 @@ impl Session {
     }
 
     /// The stack of `m` at rest.
-    fn copy_halted(&mut self, m: &M, id: GoId) -> bool {
+    fn copy_halted(&mut self, m: &M) -> bool {
         let Some((at, rest)) = m.halted.read() else { return false };
+        // That of this rest, if it is still so in the end.
+        let (Some(id), Some(words)) = (running(m), words_from(at.sp)) else { return false };
         let content = self.content();
-        let Some(words) = words_from(at.sp) else { return false };
         // SAFETY: room for that many words.
         let read = unsafe { sys::peek(at.sp, content.words, words) };
         (content.g, content.at, content.len) = (id, at, words);
@@ -158,14 +159,14 @@ impl Session {
     }
 
     /// The stack of `m` as its own thread sees it, or at rest, if it comes to rest before it looks.
-    fn photograph(&mut self, sched: &Scheduler, m: &M, id: GoId, patience: u64) -> bool {
+    fn photograph(&mut self, sched: &Scheduler, m: &M, patience: u64) -> bool {
         let begun = clock::now();
         let in_time = || clock::now() - begun < patience;
         while in_time() {
             match self.ask(sched, m, &in_time) {
                 Outcome::Taken => return true,
                 Outcome::Refused => sys::nap(),
-                Outcome::Blank if self.copy_halted(m, id) => return true,
+                Outcome::Blank if self.copy_halted(m) => return true,
                 Outcome::Blank if !sched.can_signal(m) => return false,
                 Outcome::Blank => {}
             }
@@ -269,15 +270,15 @@ fn show(
     session: &mut Session,
     visit: &mut dyn FnMut(&OnThread<'_>),
 ) {
-    let (known, asleep) = if session.copy_halted(m, id) {
+    let (known, asleep) = if session.copy_halted(m) {
         (true, false)
     } else if session.copy_asleep(m) {
         (true, true)
     } else {
         let asleep = sched.is_asleep(m);
-        let photographed = (interrupt || !asleep) && session.photograph(sched, m, id, patience);
+        let photographed = (interrupt || !asleep) && session.photograph(sched, m, patience);
         // It may have come to rest meanwhile.
-        (photographed || session.copy_halted(m, id), asleep)
+        (photographed || session.copy_halted(m), asleep)
     };
     if !known {
         return visit(&OnThread { id, asleep, at: None, stack: &[] });

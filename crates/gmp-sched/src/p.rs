@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-use gmp_context::Stack;
+use gmp_context::{Stack, StackPool};
 
 use crate::g::G;
 use crate::lease::Lease;
@@ -228,6 +228,17 @@ impl P {
         };
         self.stacks.set(stacks);
         over
+    }
+
+    /// Gives back the stacks at hand and all that is reserved for this P. Neither allocates nor frees. In a critical section,
+    /// by who knows that nobody holds it, and that nobody ever will.
+    pub(crate) fn give_back(&self, pool: &StackPool, stack_size: usize) {
+        let mut stacks = self.stacks.take();
+        while let Some(stack) = stacks.pop() {
+            pool.give(stack);
+        }
+        self.stacks.set(stacks);
+        pool.unreserve(stack_size, self.credits.take() + STACK_CACHE + 1);
     }
 }
 

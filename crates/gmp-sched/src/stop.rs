@@ -11,6 +11,7 @@
 //! - **Z3** who computes on for longer than [`POLITE`] is stopped by signal, for good: it has not called the runtime for
 //!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
 //! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
+//!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them.
 //! - **Z5** the next `run` starts when nobody of this one polls any more, and nobody of it ever will (`post.rs`, V4). The
 //!   poller is the process's, and its wake one for all: a watcher on its way out, or a look around, would take the wake
 //!   that is meant for the next runtime's watcher, which then sleeps on with a P in its hands.
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::MAX_PROCS;
+use crate::critical::critical;
 use crate::hold::Lost;
 use crate::m::M;
 use crate::runtime::wake_everybody;
@@ -124,9 +126,22 @@ pub(crate) fn stop(sched: &'static Scheduler) {
         }
         let rest = busy == 0 && sched.monitor.has_ended();
         if rest || !finishing && spent > nanoseconds(PATIENCE) {
-            return;
+            return give_back_stacks(sched);
         }
         sys::nap();
+    }
+}
+
+/// Z4: what is at hand for goroutines that will never be goes back to the process's pool.
+fn give_back_stacks(sched: &'static Scheduler) {
+    let _section = critical();
+    // Nobody takes one of these any more, not even to lay it down.
+    sched.lists.lock().retire_ps_from(sched, 0);
+    for p in (0..sched.created()).map(|index| sched.proc(index)) {
+        // Acquire: pairs with Release where a P is laid down.
+        if p.m.load(Ordering::Acquire).is_null() {
+            p.give_back(sched.stacks, sched.config.stack_size);
+        }
     }
 }
 

@@ -13,9 +13,12 @@ use sync_common::goroutine;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// What waits, by name, and how.
+type Wait<L> = (&'static str, fn(L));
+
 /// Runs `waits`, a goroutine for each and each of `limits`; none may end.
 #[track_caller]
-fn none_ends<L: Copy + Send + Sync + 'static>(limits: &[L], waits: &[(&'static str, fn(L))]) {
+fn none_ends<L: Copy + Send + Sync + 'static>(limits: &[L], waits: &[Wait<L>]) {
     let first = goroutine(|| {
         let (over, ended) = chan::unbounded();
         for (&limit, &(name, wait)) in limits.iter().flat_map(|l| waits.iter().map(move |w| (l, w)))

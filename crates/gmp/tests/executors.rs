@@ -15,8 +15,10 @@ use sync_common::{Parties, goroutine};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Each runs one future to its end.
-const EXECUTORS: [(&str, fn(Task)); 4] = [
+/// Runs one future to its end.
+type Executor = (&'static str, fn(Task));
+
+const EXECUTORS: [Executor; 4] = [
     ("tokio", |task| tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(task)),
     ("futures", |task| LocalPool::new().run_until(task)),
     ("pollster", |task| pollster::block_on(task)),

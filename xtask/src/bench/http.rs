@@ -23,7 +23,20 @@ pub(super) struct Seen {
 }
 
 /// A server that dies with this value.
-struct Server(Child);
+pub(super) struct Server(Child);
+
+impl Server {
+    /// Starts it without input and output.
+    pub(super) fn start(command: &mut Command) -> Result<Server, String> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Server).map_err(|e| format!("cannot start the server: {e}"))
+    }
+
+    /// The process.
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -48,13 +61,7 @@ pub(super) fn measure(
     path: &str,
     seconds: u64,
 ) -> Result<Seen, String> {
-    let child = server
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| format!("cannot start the server: {e}"))?;
-    let mut server = Server(child);
+    let mut server = Server::start(server)?;
     let body = first_answer(&mut server, addr, path)?;
     let ask = |seconds: u64| {
         must(
@@ -69,7 +76,11 @@ pub(super) fn measure(
 }
 
 /// Waits until the server answers, and checks that it answers 200; the length of the body.
-fn first_answer(server: &mut Server, addr: SocketAddr, path: &str) -> Result<u64, String> {
+pub(super) fn first_answer(
+    server: &mut Server,
+    addr: SocketAddr,
+    path: &str,
+) -> Result<u64, String> {
     let start = Instant::now();
     let mut stream = loop {
         match TcpStream::connect(addr) {

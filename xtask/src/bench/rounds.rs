@@ -1,6 +1,7 @@
 //! Measuring: the programs take turns, round by round.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::bench::build::{Built, Program};
 use crate::bench::options::Options;
 use crate::bench::progress::Progress;
 use crate::bench::results::{Missing, Results, Series};
-use crate::bench::{http, machine, peers, store, warm};
+use crate::bench::{http, idle, machine, peers, store, warm};
 use crate::process::{Output, capture};
 
 /// The longest that one run may take, and that of `--quick`. The sizes are made for a second; a runtime that needs this
@@ -139,7 +140,18 @@ fn contestants<'a>(
     }
     let (procs, size) = (options.procs, options.size(workload));
     let limit = RUN_LIMIT[usize::from(options.quick)];
-    let runners = built.programs.iter().filter(|p| p.runs.iter().any(|name| name == workload.name));
+    // Servers are one workload of a program, asked in several ways.
+    let idles = workload.name.starts_with("http_idle");
+    let runs = if idles { "http" } else { workload.name };
+    let runners = built.programs.iter().filter(|p| p.runs.iter().any(|name| name == runs));
+    if idles {
+        return runners
+            .map(|program| Contestant {
+                runtime: &program.runtime,
+                run: Box::new(move || idle_once(program, workload.name, procs, size)),
+            })
+            .collect();
+    }
     if !workload.name.starts_with("http") {
         return runners
             .map(|program| Contestant {
@@ -170,9 +182,7 @@ fn contestants<'a>(
                 let serve = serve.clone();
                 let run = move || {
                     let addr = http::free_address()?;
-                    let mut server = raised(&program.path);
-                    server.args(["http", "--procs", &procs.to_string()]);
-                    serve(server.args(["--addr", &addr.to_string()]), addr, "/")
+                    serve(&mut http_server(program, procs, addr), addr, "/")
                 };
                 Contestant { runtime: &program.runtime, run: Box::new(run) }
             })
@@ -219,6 +229,31 @@ fn once(
     }
     let lines = store::lines(&out.stdout)?;
     Ok(lines.into_iter().map(|line| (line.name, line.value, line.check)).collect())
+}
+
+/// The command that serves HTTP at `addr`.
+fn http_server(program: &Program, procs: usize, addr: SocketAddr) -> Command {
+    let mut server = raised(&program.path);
+    server.args(["http", "--procs", &procs.to_string(), "--addr", &addr.to_string()]);
+    server
+}
+
+/// Measures so many idle connections once.
+fn idle_once(
+    program: &Program,
+    workload: &str,
+    procs: usize,
+    connections: u64,
+) -> Result<Values, String> {
+    let addr = http::free_address()?;
+    let this = std::env::current_exe().map_err(|e| format!("this program: {e}"))?;
+    let mut server = http_server(program, procs, addr);
+    let seen = idle::measure(&mut server, &mut raised(&this), addr, connections)?;
+    let check = format!("{} bytes", seen.body);
+    Ok(vec![
+        (format!("{workload}.bytes"), seen.bytes, check.clone()),
+        (format!("{workload}.cpu"), seen.cpu, check),
+    ])
 }
 
 /// A command with as many descriptors as the machine lets it have: echo and idle need 2000.

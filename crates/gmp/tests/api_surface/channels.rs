@@ -40,16 +40,14 @@ fn receivers() {
     assert_eq!(rx.recv_deadline(Instant::now()), Err(RecvTimeoutError::Timeout));
     let empty: Result<String, TryRecvError> = rx.try_recv();
     assert_eq!(empty, Err(TryRecvError::Empty));
-    ["a", "b", "c", "d", "e", "f"].map(|s| tx.send(s.into()).unwrap());
+    ["a", "b", "c", "d", "e", "f"].into_iter().for_each(|s| tx.send(s.into()).unwrap());
     let one: Result<String, RecvError> = rx.recv();
     assert_eq!(one.as_deref(), Ok("a"));
     assert_eq!((rx.len(), rx.is_empty(), rx.is_full(), rx.capacity()), (5, false, false, None));
     assert_eq!(rx.iter().next().as_deref(), Some("b"));
     assert_eq!(rx.try_iter().take(1).collect::<Vec<String>>(), ["c"]);
-    for word in &rx {
-        assert_eq!(word, "d");
-        break;
-    }
+    let mut words = (&rx).into_iter();
+    assert_eq!(words.next().as_deref(), Some("d"));
     let second = rx.clone();
     assert!(second.same_channel(&rx));
     let closed: bool = rx.close();

@@ -16,8 +16,10 @@ static CONFIG: OnceLock<Vec<u8>> = OnceLock::new();
 
 #[gmp::test(unsafe)]
 fn mutexes() {
-    const EMPTY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-    let list = EMPTY;
+    const fn empty() -> Mutex<Vec<u8>> {
+        Mutex::new(Vec::new())
+    }
+    let list = empty();
     let mut guard: MutexGuard<'_, Vec<u8>> = list.lock();
     guard.push(1);
     let other: Option<MutexGuard<'_, Vec<u8>>> = list.try_lock();

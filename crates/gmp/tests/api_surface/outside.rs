@@ -34,8 +34,9 @@ fn processes() -> io::Result<()> {
 #[gmp::test(unsafe)]
 fn signals() {
     let received: Receiver<Signal> = signal::notify(&[Signal::SIGUSR2, Signal::SIGHUP]);
+    let own = i32::try_from(std::process::id()).unwrap();
     // SAFETY: a signal that is caught, to this process.
-    assert_eq!(unsafe { libc::kill(libc::getpid(), libc::SIGUSR2) }, 0);
+    assert_eq!(unsafe { libc::kill(own, libc::SIGUSR2) }, 0);
     assert_eq!(received.recv(), Ok(Signal::SIGUSR2));
     let names = [Signal::SIGINT, Signal::SIGTERM].map(|signal| signal.to_string());
     assert_eq!(names, ["SIGINT", "SIGTERM"]);
