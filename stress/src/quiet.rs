@@ -1,5 +1,6 @@
 //! A process with nothing to do: ten thousand parked goroutines, and no thread is scheduled for as long as it takes. For
-//! `strace -f -c gmp-stress --child --only quiet --seconds 60`, too, which must show an empty minute.
+//! `strace -f -ttt gmp-stress --child --only quiet --seconds 60`, too, which must show an empty minute; then the figure that
+//! it says itself is that of the tracer's stops.
 
 use std::fs;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub(crate) fn nothing_happens(run: &Run) -> Result<String, String> {
                 gmp::go(move || held.recv().is_err())
             })
             .collect();
-        let (switches, calls) = gmp::blocking(|| {
+        let (switches, ticks) = gmp::blocking(|| {
             // The first seconds are for the monitor, and for the pages of free stacks.
             std::thread::sleep(Duration::from_secs(3));
             let (switches, ticks) = (switches(), cpu_ticks());
@@ -37,7 +38,7 @@ pub(crate) fn nothing_happens(run: &Run) -> Result<String, String> {
                 return Err("a goroutine has received what nobody sent".into());
             }
         }
-        let seen = format!("{switches} switches, {calls} ticks of CPU time in {:?}", run.time);
+        let seen = format!("{switches} switches, {ticks} ticks of CPU time in {:?}", run.time);
         if switches > OURS { Err(seen) } else { Ok(seen) }
     })
 }
