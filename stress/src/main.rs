@@ -17,12 +17,14 @@ mod latency;
 mod ledger;
 mod naps;
 mod pairs;
+mod quiet;
 mod restarts;
 mod rng;
 mod sections;
 mod steals;
 mod storm;
 mod trees;
+mod wakes;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -44,7 +46,7 @@ pub(crate) struct Run {
 type Scenario = fn(&Run) -> Result<String, String>;
 
 /// Every scenario, by name. To add one: a function in a file of its own, and a line here.
-const SCENARIOS: [(&str, Scenario); 26] = [
+const SCENARIOS: [(&str, Scenario); 28] = [
     ("hog_integers", |run| hog::beside_a_ticker(run, &hogs::INTEGERS)),
     ("hog_allocate", |run| hog::beside_a_ticker(run, &hogs::ALLOCATE)),
     ("hog_format", |run| hog::beside_a_ticker(run, &hogs::FORMAT)),
@@ -70,6 +72,8 @@ const SCENARIOS: [(&str, Scenario); 26] = [
     ("foreign", foreign::foreign),
     ("changes", changes::changes),
     ("restarts", restarts::restarts),
+    ("wakes", wakes::wakes),
+    ("quiet", quiet::nothing_happens),
     ("storm", storm::everything_at_once),
 ];
 

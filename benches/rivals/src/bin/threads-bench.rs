@@ -2,8 +2,8 @@
 //! runtime. `--procs` is meaningless here, except for the count of hogs.
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, spawn};
 use std::time::{Duration, Instant};
 

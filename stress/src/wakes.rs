@@ -1,0 +1,94 @@
+//! Who is woken when there is work, in figures: how long a goroutine beside a computation waits for an idle processor,
+//! how many threads a ping-pong pair wakes, and how many processors a fan-out occupies.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use gmp::chan::bounded;
+use gmp::runtime::metrics;
+
+use crate::Run;
+use crate::ledger;
+
+/// A third of the time for each.
+pub(crate) fn wakes(run: &Run) -> Result<String, String> {
+    ledger::on(run, || {
+        let (third, procs) = (run.time / 3, run.procs);
+        Ok(format!("{}; {}; {}", starts(third)?, pair(third), fan_out(third, procs)))
+    })
+}
+
+/// From `go` to the first instruction, beside a goroutine that computes; the other processor idles.
+fn starts(time: Duration) -> Result<String, String> {
+    let (end, mut took) = (Instant::now() + time, Vec::new());
+    while Instant::now() < end {
+        let started = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&started);
+        let since = Instant::now();
+        let goroutine = gmp::go(move || {
+            let waited = since.elapsed();
+            flag.store(true, Ordering::Release);
+            waited
+        });
+        // No call of the runtime: this processor cannot run it.
+        while !started.load(Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+        took.push(ledger::joined(goroutine, 0)?.unwrap_or_default());
+        // For the other processor to fall asleep.
+        let rest = Instant::now();
+        while rest.elapsed() < Duration::from_micros(500) {
+            std::hint::spin_loop();
+        }
+    }
+    took.sort_unstable();
+    let at = |percent: usize| took[(took.len() - 1) * percent / 100];
+    Ok(format!("{} starts: p50 {:?}, p90 {:?}, p99 {:?}", took.len(), at(50), at(90), at(99)))
+}
+
+/// Wake-ups of a pair that passes messages.
+fn pair(time: Duration) -> String {
+    let (ping, pinged) = bounded::<u64>(0);
+    let (pong, ponged) = bounded::<u64>(0);
+    let echo = gmp::go(move || pinged.iter().for_each(|n| pong.send(n).unwrap_or_default()));
+    let (end, before, mut trips) = (Instant::now() + time, metrics().wakeups, 0_u64);
+    while Instant::now() < end {
+        for _ in 0..1_000 {
+            ping.send(trips).expect("an echo");
+            ponged.recv().expect("an echo");
+            trips += 1;
+        }
+    }
+    drop(ping);
+    echo.join().expect("no panic");
+    format!("{} wake-ups in {trips} round trips", metrics().wakeups - before)
+}
+
+/// Processors that are busy at once when one goroutine starts many, on average of many bursts; and wake-ups of a burst.
+fn fan_out(time: Duration, procs: usize) -> String {
+    let (end, before) = (Instant::now() + time, metrics().wakeups);
+    let (mut bursts, mut busiest) = (0_u64, 0_u64);
+    while Instant::now() < end {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let all: Vec<_> = (0..8 * procs)
+            .map(|_| {
+                let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+                gmp::go(move || {
+                    most.fetch_max(running.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+                    let since = Instant::now();
+                    while since.elapsed() < Duration::from_micros(100) {
+                        std::hint::spin_loop();
+                    }
+                    running.fetch_sub(1, Ordering::AcqRel);
+                })
+            })
+            .collect();
+        all.into_iter().for_each(|goroutine| goroutine.join().expect("no panic"));
+        bursts += 1;
+        busiest += most.load(Ordering::Relaxed) as u64;
+    }
+    let each = |n: u64| n as f64 / bursts as f64;
+    let woken = each(metrics().wakeups - before);
+    format!("{bursts} fan-outs: {:.2} of {procs} busy, {woken:.2} wake-ups each", each(busiest))
+}
