@@ -2,7 +2,8 @@
 //!
 //! The switch is written twice, and most machines can run only one of the two. Debian has all it takes to run the other: a
 //! compiler, its standard library for arm64, a linker and `qemu-user`. What is missing is installed (needs root), then the
-//! tests run; without arguments those of `gmp-context`. `main.rs` calls it.
+//! tests run; without arguments those of `gmp-context` and `gmp-sched`, and every target of the workspace is compiled. `main.rs`
+//! calls it.
 //!
 //! Two traps, found the hard way. The emulator gets no `-L`: the dynamic linker of the cross compiler's C library would
 //! then load the C library of the arm64 packages, and the first thread never starts. And the kernel cannot start an arm64
@@ -53,6 +54,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     println!("  {passed} tests passed on {TARGET} in {:.0} s", output.elapsed.as_secs_f64());
     if args.is_empty() {
         asm::compare("aarch64", false)?.into_result()?;
+        let mut all = cargo("check");
+        all.args(["--workspace", "--all-targets"]);
+        println!("  {}", process::show(&all));
+        process::inherit(&mut all, TEST_LIMIT)?;
     }
     Ok(())
 }
@@ -78,20 +83,25 @@ fn install() -> Result<(), String> {
     Ok(())
 }
 
-fn tests(args: &[String]) -> Command {
+/// Cargo for the target. The standard library of one compiler is of no use to another, so Debian's does the whole build, in a
+/// directory of its own: in a shared one each would take the other's work for stale.
+fn cargo(task: &str) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["test", "--no-fail-fast"]);
+    command.current_dir(root()).arg(task);
     prepare(&mut command);
+    command.env("RUSTDOC", RUSTDOC).env("CARGO_TARGET_DIR", root().join("target").join("cross"));
+    command
+}
+
+fn tests(args: &[String]) -> Command {
+    let mut command = cargo("test");
+    command.arg("--no-fail-fast");
     if args.is_empty() {
-        command.args(["-p", "gmp-context"]);
+        command.args(["-p", "gmp-context", "-p", "gmp-sched"]);
     }
-    // The standard library of one compiler is of no use to another, so Debian's does the whole build, in a directory of
-    // its own: in a shared one each would take the other's work for stale.
     command
         .args(args)
-        .env("RUSTDOC", RUSTDOC)
-        .env("CARGO_TARGET_DIR", root().join("target").join("cross"))
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", EMULATOR)
         .env("GMP_TEST_RUNNER", EMULATOR);
     println!("  {}", process::show(&command));
@@ -121,7 +131,7 @@ mod tests {
     fn a_build_for_the_target_whatever_the_tests_are_told() {
         let command = tests(&["--".into(), "--nocapture".into()]);
         let args: Vec<_> = command.get_args().collect();
-        assert_eq!(args, ["test", "--no-fail-fast", "--target", TARGET, "--", "--nocapture"]);
+        assert_eq!(args, ["test", "--target", TARGET, "--no-fail-fast", "--", "--nocapture"]);
         let set =
             |name: &str| command.get_envs().any(|(key, value)| key == name && value.is_some());
         for name in ["RUSTDOC", "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "GMP_TEST_RUNNER"]

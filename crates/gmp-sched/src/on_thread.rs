@@ -165,10 +165,9 @@ impl Session {
         while in_time() {
             match self.ask(sched, m, &in_time) {
                 Outcome::Taken => return true,
-                Outcome::Refused => sys::nap(),
                 Outcome::Blank if self.copy_halted(m) => return true,
                 Outcome::Blank if !sched.can_signal(m) => return false,
-                Outcome::Blank => {}
+                Outcome::Refused | Outcome::Blank => sys::nap(),
             }
         }
         false

@@ -11,7 +11,8 @@
 //! - **Z3** who computes on for longer than [`POLITE`] is stopped by signal, for good: it has not called the runtime for
 //!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
 //! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
-//!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them.
+//!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them; those of threads that are
+//!   late keep theirs.
 //! - **Z5** the next `run` starts when nobody of this one polls any more, and nobody of it ever will (`post.rs`, V4). The
 //!   poller is the process's, and its wake one for all: a watcher on its way out, or a look around, would take the wake
 //!   that is meant for the next runtime's watcher, which then sleeps on with a P in its hands.

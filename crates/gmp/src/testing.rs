@@ -54,7 +54,8 @@ pub fn leaked() -> Vec<GoroutineInfo> {
 /// - With `deadlock: main bubble goroutine has exited but blocked goroutines remain`.
 /// - When called outside a goroutine or inside a bubble.
 ///
-/// Whoever uses a channel or timer of a bubble outside it panics.
+/// Whoever uses a channel or timer of a bubble, or counts a `WaitGroup` of one, outside it panics. That a condition variable of
+/// a bubble is notified from outside is not noticed.
 ///
 /// ```
 /// use std::time::Duration;

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use gmp::sync::WaitGroup;
 use gmp::testing::bubble;
 use gmp::{chan, time};
 
@@ -54,6 +55,25 @@ fn a_channel_of_a_bubble_is_not_for_others() {
     let timer = bubble(|| time::Timer::new(Duration::from_secs(1)));
     let text = message(|| assert!(timer.receiver().try_recv().is_ok()));
     assert!(text.contains("was used outside it"), "{text}");
+}
+
+#[gmp::test(unsafe)]
+fn a_wait_group_of_a_bubble_is_not_for_others() {
+    let group = bubble(|| {
+        let group = WaitGroup::new();
+        group.go(|| time::sleep(Duration::from_secs(1)));
+        group.wait();
+        group
+    });
+    let text = message(|| group.add(1));
+    assert!(text.contains("a WaitGroup of bubble"), "{text}");
+    let text = message(|| group.done());
+    assert!(text.contains("was used outside it"), "{text}");
+    // One from outside may be used inside; nobody waits for it durably there.
+    let outside = WaitGroup::new();
+    let inside = outside.clone();
+    bubble(move || inside.go(|| ()));
+    outside.wait();
 }
 
 #[gmp::test(unsafe)]

@@ -59,17 +59,19 @@ fn crowd() -> f64 {
 
 #[test]
 fn run_returns_promptly_and_can_be_called_again() {
-    const KINDS: usize = 9;
+    // The address sanitizer's allocator is linked into the program, where nothing tells it from the program's own code: one that
+    // allocates all the time is stopped for good in the middle of it, sooner or later. `cargo xtask san` sets the variable.
+    let kinds = if std::env::var_os("ASAN_OPTIONS").is_some() { 8 } else { 9 };
     let mut took = Vec::new();
     for round in 0..9 {
         let begun = Arc::new(AtomicUsize::new(0));
         let ended = || {
             let (lock, std_lock) = (Arc::new(Mutex::new(())), Arc::new(std::sync::Mutex::new(())));
-            for kind in 0..KINDS {
+            for kind in 0..kinds {
                 let (begun, lock, std_lock) = (begun.clone(), lock.clone(), std_lock.clone());
                 gmp::go(move || occupy(kind, &begun, &lock, &std_lock));
             }
-            while begun.load(Ordering::Acquire) < KINDS {
+            while begun.load(Ordering::Acquire) < kinds {
                 gmp::time::sleep(Duration::from_millis(1));
             }
             Instant::now()

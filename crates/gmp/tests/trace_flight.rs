@@ -76,6 +76,23 @@ fn a_panic_leaves_it_in_the_file() {
 }
 
 #[test]
+fn a_run_in_which_nothing_goes_wrong_leaves_an_earlier_file_alone() {
+    const NAME: &str = "a_run_in_which_nothing_goes_wrong_leaves_an_earlier_file_alone";
+    if std::env::var_os(CASE).is_some() {
+        // SAFETY: no thread-local is kept over a park.
+        return unsafe { gmp::run(|| gmp::go(|| ()).join().unwrap()) };
+    }
+    let path = std::env::temp_dir().join(format!("gmp-flight-earlier-{}.json", std::process::id()));
+    std::fs::write(&path, "of an earlier run").unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args([NAME, "--exact", "--nocapture"]).env(CASE, "x").env("GMP_FLIGHT", &path);
+    let out = child.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "of an earlier run");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_an_error_at_the_start() {
     const NAME: &str = "a_file_that_cannot_be_written_is_an_error_at_the_start";
     if std::env::var_os(CASE).is_some() {

@@ -35,7 +35,7 @@ pub struct WaitGroup {
 
 #[derive(Debug)]
 struct Shared {
-    /// Whether it was made in a bubble: then waiting for it is durable there.
+    /// The bubble it was made in, 0 for none: waiting for it is durable there, and only there it is counted.
     bubble: u16,
     state: AtomicUsize,
     waiters: Lock<WaitList>,
@@ -58,8 +58,10 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// When the count overflows.
+    /// When the count overflows; when the group was made in a [bubble](crate::testing::bubble), and the caller is not in it.
+    #[track_caller]
     pub fn add(&self, n: usize) {
+        self.check();
         let state = &self.shared.state;
         // Relaxed: a first guess; the compare-and-swap decides.
         let mut s = state.load(Ordering::Relaxed);
@@ -79,8 +81,10 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// When there was nothing left to do.
+    /// When there was nothing left to do; as [`add`](WaitGroup::add), outside the group's bubble.
+    #[track_caller]
     pub fn done(&self) {
+        self.check();
         let state = &self.shared.state;
         // Relaxed: a first guess; the compare-and-swap decides.
         let mut s = state.load(Ordering::Relaxed);
@@ -121,6 +125,25 @@ impl WaitGroup {
             let _done = done;
             f();
         }));
+    }
+
+    /// Refuses goroutines from outside the bubble.
+    #[inline]
+    #[track_caller]
+    fn check(&self) {
+        if self.shared.bubble != 0 {
+            self.check_bubble();
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn check_bubble(&self) {
+        let (here, bubble) = (gmp_sched::current_bubble(), self.shared.bubble);
+        assert!(
+            here == bubble || std::thread::panicking(),
+            "a WaitGroup of bubble {bubble} was used outside it (in bubble {here})"
+        );
     }
 
     /// The count seemed to be 1 and somebody waits: looks again under the lock.
