@@ -59,6 +59,12 @@ impl Firing {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// T4: whether the use `armed` is neither firing nor over. Under the lock of the heap that its node is in: then it
+    /// stays so as long as the lock is held, since who fires takes the node out first.
+    pub(crate) fn is_armed(&self, armed: u64) -> bool {
+        self.look() == armed || mutant!("firing_move_anybody")
+    }
+
     /// T2: claims the use `seen` for firing, if it was armed then.
     pub(crate) fn claim(&self, seen: u64) -> bool {
         let firing = seen & !PHASE | FIRING;

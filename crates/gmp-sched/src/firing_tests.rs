@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::sync::{AtomicUsize, model, thread};
+use crate::sync::{AtomicUsize, Mutex, model, thread};
 use crate::testing::RaceCell;
 
 struct Timer {
@@ -75,5 +75,66 @@ fn model_a_use_is_not_taken_for_another() {
         assert_eq!(timer.fired.load(Ordering::Relaxed), usize::from(!prevented));
         assert_eq!(timer.firing.cancel(first), Cancelled::TooLate);
         assert_eq!(timer.firing.cancel(second), Cancelled::Prevented);
+    });
+}
+
+/// A heap of one node.
+struct Heap {
+    /// When it is due, if it is in the heap.
+    due: Mutex<Option<u32>>,
+    firing: Firing,
+}
+
+impl Heap {
+    fn arm(&self, when: u32) -> u64 {
+        let mut due = self.due.lock().expect("no panic");
+        *due = Some(when);
+        self.firing.arm()
+    }
+
+    /// T4.
+    fn reset(&self, armed: u64, when: u32) -> bool {
+        let mut due = self.due.lock().expect("no panic");
+        let moves = due.is_some() && self.firing.is_armed(armed);
+        if moves {
+            *due = Some(when);
+        }
+        moves
+    }
+
+    /// T2, for what is due at `now`.
+    fn fire(&self, now: u32) -> bool {
+        let mut due = self.due.lock().expect("no panic");
+        let taken = due.take_if(|when| *when <= now);
+        let seen = self.firing.look();
+        drop(due);
+        let fired = taken.is_some() && self.firing.claim(seen);
+        if fired {
+            self.firing.done();
+        }
+        fired
+    }
+}
+
+/// A timer is moved before it fires or not at all; and whoever is late moves nobody else's that has the node by then.
+#[test]
+fn model_a_timer_is_moved_or_fires() {
+    model(|| {
+        let heap = Arc::new(Heap { due: Mutex::new(None), firing: Firing::new() });
+        let first = heap.arm(10);
+        let other = {
+            let heap = heap.clone();
+            thread::spawn(move || {
+                let fired = heap.fire(10);
+                // The node is free again, and gets its next use.
+                let second = fired.then(|| heap.arm(50));
+                (fired, second)
+            })
+        };
+        let moved = heap.reset(first, 30);
+        let (fired, second) = other.join().expect("fires");
+        assert_ne!(moved, fired);
+        let when = heap.due.lock().expect("no panic").expect("armed");
+        assert_eq!(when, if second.is_some() { 50 } else { 30 });
     });
 }

@@ -198,7 +198,7 @@ impl Armed {
         let mut heap = home.heap.lock();
         let place = node.place.get();
         // The place alone is not enough: by now the node may be in somebody else's use.
-        if place == NOWHERE || node.firing.look() != armed {
+        if place == NOWHERE || !node.firing.is_armed(armed) {
             return false;
         }
         if heap.relocate(place, when) == 0 || place == 0 {
