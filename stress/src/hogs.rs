@@ -10,7 +10,9 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::panic;
 use std::ptr;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
+
+use regex::Regex;
 
 use crate::rng::Rng;
 
@@ -100,6 +102,21 @@ pub(crate) static SORT: Kind = Kind {
         numbers.sort();
         let first = ordered.values().fold(0_u64, |sum, &at| sum.wrapping_mul(3) ^ at as u64);
         numbers.iter().step_by(97).fold(first, |sum, &number| sum.rotate_left(5) ^ number)
+    },
+};
+
+/// A regular expression, whose caches a pool keeps for each thread.
+pub(crate) static REGEX: Kind = Kind {
+    work: |n| {
+        static WORDS: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(\w+?)[-_](\d{2,4})\b").expect("a valid expression"));
+        let mut rng = Rng::new(n);
+        let text: String =
+            (0..200).map(|_| format!("ab{}-{} ", rng.below(50), rng.below(20_000))).collect();
+        WORDS.captures_iter(&text).fold(n, |sum, found| {
+            let number: u64 = found[2].parse().unwrap_or(0);
+            sum.rotate_left(7) ^ number ^ found[1].len() as u64
+        })
     },
 };
 

@@ -46,13 +46,14 @@ pub(crate) struct Run {
 type Scenario = fn(&Run) -> Result<String, String>;
 
 /// Every scenario, by name. To add one: a function in a file of its own, and a line here.
-const SCENARIOS: [(&str, Scenario); 28] = [
+const SCENARIOS: [(&str, Scenario); 29] = [
     ("hog_integers", |run| hog::beside_a_ticker(run, &hogs::INTEGERS)),
     ("hog_allocate", |run| hog::beside_a_ticker(run, &hogs::ALLOCATE)),
     ("hog_format", |run| hog::beside_a_ticker(run, &hogs::FORMAT)),
     ("hog_mutex", |run| hog::beside_a_ticker(run, &hogs::MUTEX)),
     ("hog_print", |run| hog::beside_a_ticker(run, &hogs::PRINT)),
     ("hog_sort", |run| hog::beside_a_ticker(run, &hogs::SORT)),
+    ("hog_regex", |run| hog::beside_a_ticker(run, &hogs::REGEX)),
     ("hog_panic", |run| hog::beside_a_ticker(run, &hogs::PANIC)),
     ("hog_backtrace", |run| hog::beside_a_ticker(run, &hogs::BACKTRACE)),
     ("hog_map", |run| hog::beside_a_ticker(run, &hogs::MAP)),

@@ -17,7 +17,7 @@ pub(crate) fn run(filter: &[String]) -> Result<Report, String> {
     let mut executables = 0;
     for artifact in artifacts.iter().filter(|artifact| artifact.test) {
         executables += 1;
-        suite::execute(artifact, filter, &mut report)?;
+        suite::execute(artifact, filter, None, &mut report)?;
     }
     report.detail = format!("{executables} executables");
     Ok(report)

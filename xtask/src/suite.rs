@@ -2,11 +2,13 @@
 //! workspace, one after the other, each under a time limit.
 //!
 //! Both profiles are run because they find different faults: debug has the assertions, release has
-//! the inlining that a stack switch or a thread-local must survive.
+//! the inlining that a stack switch or a thread-local must survive. Debug also has the allocator that
+//! aborts where the runtime must not allocate: the library `alloc-check`, preloaded.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cargo::{Artifact, build, cargo};
+use crate::cargo::{Artifact, build, build_silently, cargo, target_dir};
 use crate::gate::Report;
 use crate::harness::{self, Counts};
 use crate::process::capture;
@@ -58,25 +60,41 @@ fn run(release: bool, args: &[String]) -> Result<Report, String> {
         }
     };
     let artifacts = build(&mut command, &[])?;
+    let checked = if release { None } else { alloc_check()? };
     let mut report = Report::new("tests");
     let mut executables = 0;
     for artifact in artifacts.iter().filter(|artifact| artifact.test) {
         executables += 1;
-        execute(artifact, filter, &mut report)?;
+        execute(artifact, filter, checked.as_deref(), &mut report)?;
     }
     report.detail = format!("{executables} executables");
+    if checked.is_some() {
+        report.detail.push_str(", allocations checked");
+    }
     Ok(report)
 }
 
-/// Runs one test executable and adds what it says to `report`.
+/// Builds the library that checks allocations; `None` where it does not exist.
+fn alloc_check() -> Result<Option<PathBuf>, String> {
+    let mut command = cargo();
+    build_silently(command.args(["build", "--package", "gmp-alloc-check"]), &[])?;
+    let library = target_dir()?.join("debug/libgmp_alloc_check.so");
+    Ok(library.exists().then_some(library))
+}
+
+/// Runs one test executable, under an allocator if there is one, and adds what it says to `report`.
 pub(crate) fn execute(
     artifact: &Artifact,
     filter: &[String],
+    allocator: Option<&Path>,
     report: &mut Report,
 ) -> Result<(), String> {
     let Some(executable) = &artifact.executable else { return Ok(()) };
     let name = format!("{} {}", artifact.package, artifact.target);
     let mut command = harness::command(executable, &artifact.folder);
+    if let Some(allocator) = allocator {
+        command.env("LD_PRELOAD", allocator);
+    }
     let out = capture(command.args(filter), LIMIT)?;
     let counts = Counts::of(&out.stdout);
     report.passed += counts.passed;

@@ -32,7 +32,8 @@
 //! - [`OnStop`]: runs on the stopped thread and decides: stop or not, and who goes on instead.
 //! - [`critical()`]: a section in which the thread is not stopped. A plain counter.
 //! - [`Observed`]: a thread that is looked at and never stopped.
-//! - [`Probe`]: two looks at a thread's CPU clock: computing, or asleep in the kernel?
+//! - [`Probe`]: two looks at a thread's CPU clock: computing, or asleep in the kernel? [`Rest`] says more of one that is not
+//!   on a CPU.
 //! - [`barrier`]: a fence that costs the frequent side nothing.
 //! - [`Monitor`]: all of it put together: time slices for plain threads.
 //!
@@ -102,7 +103,7 @@ mod sync;
 pub use critical::{Critical, critical};
 pub use libraries::interrupted_in_c_library;
 pub use monitor::{Enrolled, Monitor};
-pub use probe::{Observed, Probe, Verdict};
+pub use probe::{Observed, Probe, Rest, Verdict};
 pub use signal::{Registers, interrupted, is_installed};
 pub use sigstack::SIGNAL_STACK_MIN;
 pub use target::{OnStop, Target};

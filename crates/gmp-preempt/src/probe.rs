@@ -39,6 +39,29 @@ impl Observed {
     pub fn is_asleep(&self) -> io::Result<bool> {
         sys::is_asleep(self.0)
     }
+
+    /// As [`Target::rest`].
+    ///
+    /// # Errors
+    /// As [`is_asleep`](Observed::is_asleep).
+    pub fn rest(&self) -> io::Result<Rest> {
+        sys::rest(self.0)
+    }
+}
+
+/// How the kernel has a thread that is not on a CPU.
+///
+/// A thread that is ready to run may have been put off its CPU while it computed, or may have been woken and is still in
+/// its system call: then a signal would end that call with `EINTR` all the same, if it is one that is not restarted. Only
+/// the number of its sleeps tells the two apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Rest {
+    /// Asleep, as against running or ready to run.
+    pub asleep: bool,
+    /// How often it has gone to sleep by itself so far; being stopped in the handler is among that. `None` where the
+    /// system does not tell.
+    pub sleeps: Option<u64>,
 }
 
 /// What two readings of a thread's CPU clock say.

@@ -9,6 +9,7 @@ use std::{fmt, io, sync::Arc, time::Duration};
 
 use crate::{
     current::{self, ATTACHMENT},
+    probe::Rest,
     signal,
     sigstack::SignalStack,
     sys,
@@ -148,6 +149,16 @@ impl Target {
     pub fn is_asleep(&self) -> io::Result<bool> {
         self.present()?;
         sys::is_asleep(self.thread)
+    }
+
+    /// As [`is_asleep`](Target::is_asleep), with how often it has gone to sleep: whether a thread that is ready to run was
+    /// put off its CPU, or wakes from a system call. Twice as long.
+    ///
+    /// # Errors
+    /// As [`is_asleep`](Target::is_asleep).
+    pub fn rest(&self) -> io::Result<Rest> {
+        self.present()?;
+        sys::rest(self.thread)
     }
 
     /// Stops the calling thread of its own will: calls `on_stop`, and sleeps until

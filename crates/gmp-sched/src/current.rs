@@ -18,6 +18,7 @@ struct Foreign {
 
 thread_local! {
     static CURRENT: Cell<*const M> = const { Cell::new(ptr::null()) };
+    static MONITOR: Cell<bool> = const { Cell::new(false) };
     static FOREIGN: Foreign = const { Foreign { parker: Parker::new(), rng: Cell::new(0) } };
 }
 
@@ -33,6 +34,18 @@ pub(crate) fn m() -> Option<&'static M> {
 #[inline(never)]
 pub(crate) fn set_m(m: Option<&'static M>) {
     CURRENT.with(|c| c.set(m.map_or(ptr::null(), ptr::from_ref)));
+}
+
+/// Whether the calling thread is the monitor, in its loop.
+#[inline(never)]
+pub(crate) fn is_monitor() -> bool {
+    MONITOR.with(Cell::get)
+}
+
+/// Says so, or that it is no longer.
+#[inline(never)]
+pub(crate) fn set_monitor(monitor: bool) {
+    MONITOR.with(|m| m.set(monitor));
 }
 
 /// The parker of a thread that waits as a thread. The memory lives as long as the thread; a waker's last

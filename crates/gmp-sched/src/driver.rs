@@ -69,6 +69,10 @@ pub unsafe trait Preempt: Sync {
     /// tell. Called by any thread. Never allocates.
     fn is_asleep(&self, token: *mut ()) -> bool;
 
+    /// For a thread that is not on a CPU: whether it is asleep, and how often it has gone to sleep so far by itself (being
+    /// stopped is among that), as far as the system tells. Called by any thread. Never allocates.
+    fn rest(&self, token: *mut ()) -> (bool, Option<u64>);
+
     /// Makes every running thread of the process pass a full memory fence before this returns. False when the system
     /// cannot: then nothing has happened, and a thread that sleeps keeps its P until it is stopped.
     fn barrier(&self) -> bool;

@@ -39,7 +39,9 @@
 //! slower parker. No I/O (see [`Driver`]) and no preemption (see [`Preempt`]) of its own.
 
 mod active;
+mod alloc_check;
 mod arena;
+mod awake;
 mod blocking;
 mod bubble;
 mod caller;

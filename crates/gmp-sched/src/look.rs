@@ -12,6 +12,7 @@
 //!
 //! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
 
+use crate::awake;
 use crate::clock::NEVER;
 use crate::lease;
 use crate::lost::{self, LostThreads};
@@ -159,7 +160,7 @@ pub(crate) fn look(
         return now + ALERT;
     }
     need.served(pressed);
-    if falls_asleep(sched, m, cpu) {
+    if awake::would_be_disturbed(sched, m) {
         return now + STILL;
     }
     let stops = sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) && sched.stop(m);
@@ -186,12 +187,6 @@ impl Seen {
             (self.tick, self.since, self.first, self.asked) = (tick, now, self.cpu, false);
         }
     }
-}
-
-/// Whether `m`, whose clock showed `cpu` a moment ago, has gone to sleep since: a signal would end its system call. A
-/// clock that stands still does not say so: the thread may have been put off its CPU, which this one runs on now.
-pub(crate) fn falls_asleep(sched: &Scheduler, m: &M, cpu: Option<u64>) -> bool {
-    cpu.is_some() && sched.cpu_time(m) == cpu && sched.is_asleep(m)
 }
 
 /// A P that was taken from a sleeper goes to the oldest of those that were stopped: it may hold what the sleeper waits

@@ -8,11 +8,11 @@
 use std::cell::Cell;
 use std::ptr;
 
+use crate::awake::has_slept;
 use crate::blocking;
 use crate::clock::NEVER;
 use crate::g::GoId;
 use crate::hold::{Lost, Settled};
-use crate::look::falls_asleep;
 use crate::m::M;
 use crate::p::P;
 use crate::scheduler::Scheduler;
@@ -175,7 +175,7 @@ impl LostThreads {
         if sched.grant(m) {
             return false;
         }
-        if cpu.saturating_sub(record.first.get()) >= GRACE && !falls_asleep(sched, m, Some(cpu)) {
+        if cpu.saturating_sub(record.first.get()) >= GRACE && !has_slept(sched, m) {
             sched.signal(m);
         }
         true

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use gmp_context::{Context, Stack};
 
+use crate::awake;
 use crate::frost::Waits;
 use crate::g::G;
 use crate::halted::Halted;
@@ -85,9 +86,11 @@ pub(crate) struct M {
     pub(crate) turn: Cell<u64>,
     /// What the monitor notes about it while it has lost its P.
     pub(crate) lost: lost::Record,
+    /// How often it has slept, for the same.
+    pub(crate) awake: awake::Record,
 }
 
-// SAFETY: cells belong to the M's thread, except `older` (written before others see the M), `idle_link` (idle lock), `turn` (lock of the tied), `lost` (the
+// SAFETY: cells belong to the M's thread, except `older` (written before others see the M), `idle_link` (idle lock), `turn` (lock of the tied), `lost` and `awake` (the
 // monitor's) and those handed over with a wake.
 unsafe impl Sync for M {}
 // SAFETY: as above.
@@ -131,6 +134,7 @@ impl M {
             long_use: AtomicBool::new(false),
             turn: Cell::new(0),
             lost: lost::Record::default(),
+            awake: awake::Record::default(),
         }));
         on_thread::add(m);
         m

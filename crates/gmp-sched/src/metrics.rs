@@ -192,6 +192,7 @@ impl Scheduler {
     pub(crate) fn metrics(&'static self) -> Metrics {
         let section = critical();
         let stacks = self.stacks.stats();
+        let idle_threads = self.lists.lock().idle_ms();
         drop(section);
         Metrics {
             total: self.totals(),
@@ -203,7 +204,7 @@ impl Scheduler {
             stacks: stacks.live,
             idle_procs: self.idle.counts().idle(),
             searching: self.idle.counts().searching(),
-            idle_threads: self.lists.lock().idle_ms(),
+            idle_threads,
             global_queue: self.waiting(),
             queues: (0..self.procs()).map(|i| self.proc(i).queued()).collect(),
             ticks: (0..self.procs()).map(|i| self.proc(i).ticks()).collect(),

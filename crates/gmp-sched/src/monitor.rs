@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::clock;
+use crate::current;
 use crate::idle::LeftSearch;
 use crate::look::{self, Need, Seen, look};
 use crate::lost::LostThreads;
@@ -131,6 +132,7 @@ pub(crate) fn run(sched: &'static Scheduler) {
     // Whether free stacks have been trimmed since every P became idle.
     let mut settled = false;
     let mut surplus = Surplus::new();
+    current::set_monitor(true);
     while !sched.is_stopping() {
         let idle = all_idle(sched);
         quiet = if idle { quiet + 1 } else { 0 };
@@ -191,6 +193,7 @@ pub(crate) fn run(sched: &'static Scheduler) {
         sched.monitor.parker.park_timeout(Some(stop::POLITE));
         lost.abandon(sched);
     }
+    current::set_monitor(false);
     // Release: pairs with Acquire in `has_ended`.
     sched.monitor.ended.store(true, Ordering::Release);
 }

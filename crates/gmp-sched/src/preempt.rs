@@ -64,6 +64,9 @@ pub unsafe fn try_hand_over(m: *const (), at: &Registers) -> bool {
         hand_over(m)
     };
     m.hold.leave();
+    if stops {
+        m.awake.stopped();
+    }
     if !stops && !lost {
         // The signal has taken the mark away (`hold.rs`).
         hogs::goes_on(m);
@@ -348,6 +351,11 @@ impl Scheduler {
     /// Whether the kernel has `m`'s thread asleep.
     pub(crate) fn is_asleep(&self, m: &M) -> bool {
         self.preempter(m).is_some_and(|(preempt, token)| preempt.is_asleep(token))
+    }
+
+    /// Whether `m`'s thread is asleep, and how often it has gone to sleep; for one that is not on a CPU.
+    pub(crate) fn rest(&self, m: &M) -> (bool, Option<u64>) {
+        self.preempter(m).map_or((false, None), |(preempt, token)| preempt.rest(token))
     }
 
     fn preempter(&self, m: &M) -> Option<(&'static dyn crate::Preempt, *mut ())> {

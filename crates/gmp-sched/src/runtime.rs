@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use crate::alloc_check;
 use crate::caller::Current;
 use crate::config::Config;
 use crate::critical::critical;
@@ -72,6 +73,7 @@ pub unsafe fn run<T>(config: Config, f: impl FnOnce() -> T + Send) -> T {
     if let Err(e) = gmp_context::guard::install() {
         panic!("cannot install the handler that reports stack overflows: {e}");
     }
+    alloc_check::announce();
     gmp_context::guard::set_describe(describe);
     gmp_context::guard::set_advice(&ADVICE);
     let sched = match Scheduler::new(config) {
@@ -243,6 +245,7 @@ impl Scheduler {
     fn deadlock(&'static self, what: &'static str) -> ! {
         static REPORTED: Mutex<()> = Mutex::new(());
         let _once = REPORTED.lock().unwrap_or_else(|e| e.into_inner());
+        alloc_check::lift();
         if let Some(report) = self.config.on_deadlock {
             report(what);
         }

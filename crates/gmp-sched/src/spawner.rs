@@ -70,6 +70,8 @@ impl Spawner {
 
 /// The spawner's thread.
 pub(crate) fn main(sched: &'static Scheduler) {
+    // That a thread was refused has been said, and none has been made since.
+    let mut said = false;
     while !sched.is_stopping() {
         // Relaxed: published by the wake.
         let spares = sched.spawner.spares.swap(0, Ordering::Relaxed);
@@ -81,11 +83,13 @@ pub(crate) fn main(sched: &'static Scheduler) {
         let mut refused = false;
         // Acquire: pairs with AcqRel in `m_main`: those on their way will do.
         for _ in sched.spawner.starting.load(Ordering::Acquire)..wanted {
-            let Err(e) = start_m(sched) else { continue };
+            let Err(e) = start_m(sched) else {
+                said = false;
+                continue;
+            };
             refused = true;
-            // Work goes on with the threads there are. Said once, until it has succeeded.
-            // Relaxed: this thread's own word.
-            if sched.spawner.retry_at.load(Ordering::Relaxed) == 0 {
+            // Work goes on with the threads there are.
+            if !std::mem::replace(&mut said, true) {
                 fatal::write("gmp: cannot start a thread (RLIMIT_NPROC, pids.max or memory?): ");
                 fatal::write(&e.to_string());
                 fatal::write("\n");
@@ -133,18 +137,19 @@ fn m_main(m: &'static M) {
     // It may be the one that watches the clock.
     sys::precise_timers();
     m.tid.store(sys::thread_id(), Ordering::Relaxed); // Relaxed: others see it when the M idles.
-    current::set_m(Some(m));
     let token = sched.config.preempt.and_then(|p| p.attach(MHandle(m)).ok());
     if let Some(token) = token {
         // Release: pairs with Acquire in `Scheduler::signal`.
         m.token.store(token, Ordering::Release);
     }
+    // Not before: an M is in a section from the beginning, and attaching allocates.
+    current::set_m(Some(m));
     sched.spawner.starting.fetch_sub(1, Ordering::AcqRel); // AcqRel: pairs with `main`.
     run::schedule(m);
+    current::set_m(None);
     if let (Some(preempt), Some(token)) = (sched.config.preempt, token) {
         m.token.store(std::ptr::null_mut(), Ordering::Release); // Release: as above.
         preempt.detach(token);
     }
-    current::set_m(None);
     drop(signal_stack);
 }

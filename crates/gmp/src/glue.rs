@@ -82,6 +82,11 @@ unsafe impl Preempt for Signals {
         unsafe { target(token) }.is_asleep().unwrap_or(false)
     }
 
+    fn rest(&self, token: *mut ()) -> (bool, Option<u64>) {
+        // SAFETY: as above.
+        unsafe { target(token) }.rest().map_or((false, None), |rest| (rest.asleep, rest.sleeps))
+    }
+
     fn barrier(&self) -> bool {
         barrier::everywhere()
     }
@@ -131,6 +136,11 @@ unsafe impl Preempt for Watch {
     fn is_asleep(&self, token: *mut ()) -> bool {
         // SAFETY: as above.
         unsafe { observed(token) }.is_asleep().unwrap_or(false)
+    }
+
+    fn rest(&self, token: *mut ()) -> (bool, Option<u64>) {
+        // SAFETY: as above.
+        unsafe { observed(token) }.rest().map_or((false, None), |rest| (rest.asleep, rest.sleeps))
     }
 
     fn barrier(&self) -> bool {

@@ -6,6 +6,7 @@
 use std::{ffi::c_void, io, mem::MaybeUninit, time::Duration};
 
 use super::Origin;
+use crate::probe::Rest;
 use crate::sync::plain::AtomicU32;
 
 const UL_COMPARE_AND_WAIT: u32 = 1;
@@ -98,6 +99,10 @@ pub(crate) fn cpu_time(thread: ThreadId) -> io::Result<Duration> {
 
 pub(crate) fn is_asleep(thread: ThreadId) -> io::Result<bool> {
     Ok(basic_info(thread)?.run_state != libc::TH_STATE_RUNNING)
+}
+
+pub(crate) fn rest(thread: ThreadId) -> io::Result<Rest> {
+    is_asleep(thread).map(|asleep| Rest { asleep, sleeps: None })
 }
 
 pub(crate) fn membarrier_register() -> bool {

@@ -3,6 +3,7 @@
 use std::{io, mem::MaybeUninit, ptr, time::Duration};
 
 use super::Origin;
+use crate::probe::Rest;
 use crate::sync::plain::AtomicU32;
 
 /// `si_code` of a signal sent by `kill`, and by `thr_kill`, as the manual of `siginfo` lists them.
@@ -97,6 +98,10 @@ pub(crate) fn cpu_time(thread: ThreadId) -> io::Result<Duration> {
 }
 
 pub(crate) fn is_asleep(_thread: ThreadId) -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn rest(_thread: ThreadId) -> io::Result<Rest> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

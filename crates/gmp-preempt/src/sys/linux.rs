@@ -5,6 +5,7 @@
 use std::{ffi::CStr, io, mem::MaybeUninit, ptr, time::Duration};
 
 use super::Origin;
+use crate::probe::Rest;
 use crate::sync::plain::AtomicU32;
 
 /// The kernel's id of a thread.
@@ -127,24 +128,44 @@ pub(crate) fn cpu_time(thread: ThreadId) -> io::Result<Duration> {
 
 /// The letter behind the name in `/proc/self/task/<id>/stat`: `R` runs or is ready, all others are not.
 pub(crate) fn is_asleep(thread: ThreadId) -> io::Result<bool> {
+    // "<id> (<name of at most 15 bytes>) <state> ...", and longer, which is cut off.
+    let mut text = [0_u8; 64];
+    let text = read(thread, "stat", &mut text)?;
+    state(text).map(|state| state != b'R').ok_or(io::ErrorKind::InvalidData.into())
+}
+
+/// From `/proc/self/task/<id>/status`: its state, and how often it has left its CPU by itself. A text of 1.5 KiB, by lines.
+pub(crate) fn rest(thread: ThreadId) -> io::Result<Rest> {
+    let mut text = [0_u8; 4096];
+    let text = read(thread, "status", &mut text)?;
+    let after = |name: &[u8]| {
+        let line = text.split(|&byte| byte == b'\n').find(|line| line.starts_with(name))?;
+        Some(line[name.len()..].trim_ascii())
+    };
+    let state = after(b"State:").ok_or(io::ErrorKind::InvalidData)?;
+    let number =
+        after(b"voluntary_ctxt_switches:").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
+    Ok(Rest { asleep: !state.starts_with(b"R"), sleeps: number })
+}
+
+/// The beginning of one of the files that tell about a thread.
+fn read<'a>(thread: ThreadId, file: &str, text: &'a mut [u8]) -> io::Result<&'a [u8]> {
     use std::io::Write;
 
     let mut path = [0; 48];
-    write!(&mut path[..47], "/proc/self/task/{}/stat", thread.0)?;
+    write!(&mut path[..47], "/proc/self/task/{}/{file}", thread.0)?;
     let path = CStr::from_bytes_until_nul(&path).map_err(io::Error::other)?;
     // SAFETY: a C string.
     let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
     if file < 0 {
         return Err(io::Error::last_os_error());
     }
-    // "<id> (<name of at most 15 bytes>) <state> ...", and longer, which is cut off.
-    let mut text = [0_u8; 64];
     // SAFETY: the length of the buffer; `file` is ours.
     let length = unsafe { libc::read(file, text.as_mut_ptr().cast(), text.len()) };
     let read = usize::try_from(length).map_err(|_| io::Error::last_os_error());
     // SAFETY: ours, and not used again.
     unsafe { libc::close(file) };
-    state(&text[..read?]).map(|state| state != b'R').ok_or(io::ErrorKind::InvalidData.into())
+    Ok(&text[..read?])
 }
 
 /// A name may contain anything, parentheses too; the last one ends it.

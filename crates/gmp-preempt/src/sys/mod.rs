@@ -10,6 +10,7 @@
 //! origin(info) -> Origin               who sent a signal
 //! cpu_time(thread)                     CPU time used so far
 //! is_asleep(thread)                    whether the kernel has it asleep; `Unsupported` where unknown
+//! rest(thread) -> Rest                 the same, and how often it has gone to sleep by itself
 //! membarrier_register() -> bool, membarrier()
 //! for_each_code(each)                  code of each loaded library: its file, first and last address
 //! running_at(context) -> Option<usize> where a handler has interrupted code that was running
@@ -17,7 +18,7 @@
 //! errno(), set_errno(value)
 //! ```
 //!
-//! All of them but `is_asleep` are async-signal-safe, none allocates.
+//! All of them but `is_asleep` and `rest` are async-signal-safe, none allocates.
 
 /// Who sent a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
