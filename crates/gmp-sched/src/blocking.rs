@@ -92,7 +92,7 @@ fn reacquire(m: &'static M) {
     let sched = m.sched;
     let Some(g) = m.g() else { return };
     // AcqRel: pairs with Acquire in `check_deadlock`; what made the goroutine runnable comes first.
-    let leave = || sched.blocked.fetch_sub(1, Ordering::AcqRel);
+    let leave = move || sched.blocked.fetch_sub(1, Ordering::AcqRel);
     // SAFETY: the caller's own header.
     let header = unsafe { g.as_ref() };
     let bound = header.forbid_park.get() != 0 || header.is_locked();
@@ -109,9 +109,9 @@ fn reacquire(m: &'static M) {
         }
         return;
     }
-    // SAFETY: the caller is `g`; the queue readies it once.
+    // SAFETY: the caller is `g`; the queue readies it once. By value: once it is in the queue its stack is not its own.
     unsafe {
-        park::park_goroutine(g, WaitReason::Yield, || {
+        park::park_goroutine(g, WaitReason::Yield, move || {
             sched.inject(g);
             leave();
         });
