@@ -4,9 +4,13 @@
 
 #![cfg(debug_assertions)]
 
+mod quit_common;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use quit_common::takes_sigquit;
 
 /// The example's binary, in `examples` beside the folder of this test; built if `cargo test` did not.
 fn debug(which: &str) -> Command {
@@ -70,7 +74,7 @@ fn everything_stands_still() {
 
 #[test]
 fn goroutines_are_left_behind() {
-    let mut child = debug("leak").spawn().unwrap();
+    let mut child = takes_sigquit(&mut debug("leak")).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "0 of 1200 requests were answered");
     // SAFETY: our own child, which has not been waited for.

@@ -1,11 +1,14 @@
 //! A hundred thousand goroutines: a dump groups them, in seconds, also when they are deadlocked or all processors hogged.
 //! Without std's harness, whose main thread would keep a deadlock from being one: each case is a child process.
 
+mod quit_common;
+
 use std::hint::black_box;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gmp::chan;
+use quit_common::takes_sigquit;
 
 const CASE: &str = "GMP_TEST_CASE";
 const CROWD: usize = 100_000;
@@ -69,7 +72,8 @@ fn main() {
     for (name, _, head) in cases {
         let begun = Instant::now();
         let this = std::env::current_exe().unwrap();
-        let child = Command::new(this).env(CASE, name).env("GOMAXPROCS", "2").output().unwrap();
+        let mut command = Command::new(this);
+        let child = takes_sigquit(command.env(CASE, name).env("GOMAXPROCS", "2")).output().unwrap();
         let text = String::from_utf8_lossy(&child.stderr);
         assert_eq!(child.status.code(), Some(2), "{name}: {text}");
         // All of it, starting them included, takes 2 s on two cores in a debug build.

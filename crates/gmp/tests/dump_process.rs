@@ -1,7 +1,11 @@
 //! SIGQUIT ends a process with a dump, also while every processor is hogged. Child processes.
 
+mod quit_common;
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
+
+use quit_common::takes_sigquit;
 
 const CASE: &str = "GMP_TEST_CASE";
 
@@ -22,6 +26,7 @@ fn run(f: impl FnOnce() + Send) {
 
 /// Sends SIGQUIT to the child once it has said that it is ready; returns status and standard error.
 fn quit_when_ready(mut command: Command) -> (Option<i32>, String) {
+    takes_sigquit(&mut command);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("ready")), "the child ended early");
