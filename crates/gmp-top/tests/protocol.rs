@@ -1,7 +1,8 @@
 //! The protocol, without a terminal: what a process says of itself, and what becomes of the socket.
 
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -86,7 +87,17 @@ fn a_socket_left_behind_is_replaced_and_nothing_else() {
         return unsafe { gmp::run(program) };
     }
     drop(UnixListener::bind(&path).unwrap());
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    // A child that another test starts has it, too, until it is a program of its own.
+    while UnixStream::connect(&path).is_ok() {
+        std::thread::yield_now();
+    }
     let mut first = child(name, &path).unwrap();
+    // Whose sockets are the user's only.
+    let is_replaced = || std::fs::metadata(&path).is_ok_and(|m| m.mode() & 0o777 == 0o600);
+    while !is_replaced() {
+        std::thread::yield_now();
+    }
     assert_eq!(attach(&path).snapshot().unwrap().pid, first.id());
     // One that is in use stays.
     let second = child(name, &path).unwrap().wait_with_output().unwrap();

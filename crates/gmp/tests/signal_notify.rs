@@ -90,6 +90,9 @@ fn plain_threads_need_no_runtime() {
 #[test]
 fn the_second_ctrl_c_ends_the_process() {
     let status = util::child("the_second_ctrl_c_ends_the_process", || {
+        // What a shell without job control starts in the background ignores it, and so would the child.
+        // SAFETY: no preconditions.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
         let body = || {
             let waiter = gmp::go(ctrl_c);
             // The handler is in place when the first signal is swallowed; until then it would be the end.
