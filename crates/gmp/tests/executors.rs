@@ -111,7 +111,9 @@ fn tasks_and_goroutines_call_each_other() {
                 let task = async move {
                     // A task sends by way of a goroutine: only receiving is asynchronous.
                     go(move || ask.send(i)).await.unwrap().unwrap();
-                    total.set(total.get() + replied.recv_async().await.unwrap());
+                    let answer = replied.recv_async().await.unwrap();
+                    // Not before: others add while this task waits.
+                    total.set(total.get() + answer);
                     server.await.unwrap().unwrap();
                 };
                 futures_util::task::LocalSpawnExt::spawn_local(&spawner, task).unwrap();
