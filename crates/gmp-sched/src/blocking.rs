@@ -15,7 +15,6 @@ use crate::lease::Seen;
 use crate::m::M;
 use crate::p::P;
 use crate::park;
-use crate::sleep;
 use crate::sync::plain::Ordering;
 use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
@@ -102,11 +101,6 @@ fn reacquire(m: &'static M) {
     }
     if sched.take_idle_p(m) {
         leave();
-        // After the lock of the lists, which the end of the runtime has taken once: it has seen this P, or is seen here.
-        if let Some(p) = m.p().filter(|_| sched.is_stopping()) {
-            sleep::lay_down(m, p);
-            wait_for_p(m, || 0);
-        }
         return;
     }
     // SAFETY: the caller is `g`; the queue readies it once. By value: once it is in the queue its stack is not its own.

@@ -4,6 +4,7 @@
 //! the stack is reserved when it is made, where failing is an error of the caller's; and since the pool's lock would be felt
 //! there, a P reserves many at a time and passes the reservation of a goroutine that ends on to the next one.
 
+use std::cell::Cell;
 use std::io;
 use std::ptr::{self, NonNull};
 
@@ -89,22 +90,21 @@ impl Scheduler {
         Ok(reserved?)
     }
 
-    /// A stack for a goroutine that was made without; false when the kernel has no memory for one. In a critical section.
-    pub(crate) fn reserve_stack_here(&'static self, stack_class: u8) -> bool {
+    /// A stack of the default size for a goroutine that was made without; false when the kernel has no memory for one. In a
+    /// critical section.
+    pub(crate) fn reserve_stack_here(&'static self) -> bool {
         let section = critical();
-        let size = 1 << stack_class;
-        let Some(p) = section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) else {
-            return self.stacks.try_reserve(size, 1).is_ok();
+        let size = 1 << self.stack_class;
+        let credits =
+            section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p).map(|p| &p.credits);
+        let credit = |credits: &Cell<usize>| {
+            if credits.get() == 0 && self.stacks.try_reserve(size, CREDIT_BATCH).is_ok() {
+                credits.set(CREDIT_BATCH);
+            }
+            credits.get().checked_sub(1).map(|left| credits.set(left)).is_some()
         };
-        if stack_class != self.stack_class {
-            return self.stacks.try_reserve(size, 1).is_ok();
-        }
-        let mut credits = p.credits.get();
-        if credits == 0 && self.stacks.try_reserve(size, CREDIT_BATCH).is_ok() {
-            credits = CREDIT_BATCH;
-        }
-        p.credits.set(credits.saturating_sub(1));
-        credits > 0
+        // One by one, where so many cannot be had.
+        credits.is_some_and(credit) || self.stacks.try_reserve(size, 1).is_ok()
     }
 
     /// A goroutine has ended on `p`, which the calling M holds: another one may have its stack.
@@ -122,7 +122,7 @@ impl Scheduler {
     /// Gives reservations to the caller's P, or back to the pool.
     fn add_credits(&'static self, stack_class: u8, n: usize) {
         let section = critical();
-        match section.m().and_then(M::p) {
+        match section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) {
             Some(p) if stack_class == self.stack_class => p.credits.set(p.credits.get() + n),
             _ => self.stacks.unreserve(1 << stack_class, n),
         }

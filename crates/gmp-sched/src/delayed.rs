@@ -3,7 +3,8 @@
 //! The goroutine is made when it is asked for, where allocating is allowed; the timer only puts it into a
 //! queue. Until then it costs its closure and is counted nowhere. Its stack is reserved when it is due, not before: most
 //! deadlines are cancelled, and a million reserved stacks are half a gigabyte of page tables. If the kernel has no memory for
-//! it then, the start is late: nobody is there who could be told, and losing it would be worse.
+//! it then, the start is late: nobody is there who could be told, and losing it would be worse. Only if there is not even a page
+//! for the timer of the next attempt does the process end, as wherever the runtime itself gets no memory (`arena.rs`).
 
 use std::fmt;
 use std::panic::Location;
@@ -92,7 +93,7 @@ unsafe fn due(g: *const ()) -> Option<Waiter> {
     let g = NonNull::new(g.cast_mut().cast::<G>())?;
     // SAFETY: alive until it has run or been discarded, and `cancel` has lost against this timer.
     let header = unsafe { g.as_ref() };
-    if header.bubble() == 0 && !header.sched.reserve_stack_here(header.stack_class()) {
+    if header.bubble() == 0 && !header.sched.reserve_stack_here() {
         warn();
         arm(header.sched, g, clock::now() + RETRY);
         return None;
@@ -116,7 +117,7 @@ fn warn() {
 
 impl Delayed {
     /// Prevents the start. True when it did: the closure has then been dropped, here. False when the
-    /// goroutine has been started, or cancelled before. Neither parks nor blocks.
+    /// goroutine has been started, or cancelled before, or is late for want of a stack and will start. Neither parks nor blocks.
     pub fn cancel(&self) -> bool {
         let cancelled = self.armed.cancel();
         if cancelled {

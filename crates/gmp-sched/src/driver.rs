@@ -69,7 +69,7 @@ pub unsafe trait Preempt: Sync {
     /// tell. Called by any thread. Never allocates.
     fn is_asleep(&self, token: *mut ()) -> bool;
 
-    /// For a thread that is not on a CPU: whether it is asleep, and how often it has gone to sleep so far by itself (being
+    /// Whether the thread is asleep, and how often it has gone to sleep so far by itself (being
     /// stopped is among that), as far as the system tells. Called by any thread. Never allocates.
     fn rest(&self, token: *mut ()) -> (bool, Option<u64>);
 

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Each use of a node has a number of its own, so who comes too late, to fire or to cancel, finds that out. The steps T1
-//! to T3 are in `timers.rs`.
+//! to T4 are in `timers.rs`.
 
 use crate::sync::{AtomicU64, Ordering, mutant};
 
@@ -59,8 +59,9 @@ impl Firing {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// T4: whether the use `armed` is neither firing nor over. Under the lock of the heap that its node is in: then it
-    /// stays so as long as the lock is held, since who fires takes the node out first.
+    /// T4: whether the use `armed` is neither firing nor over. Under the lock of the heap that its node is in: then it will
+    /// not fire as long as the lock is held, since who fires takes the node out first; who cancels it meanwhile does so as
+    /// if after the move.
     pub(crate) fn is_armed(&self, armed: u64) -> bool {
         self.look() == armed || mutant!("firing_move_anybody")
     }

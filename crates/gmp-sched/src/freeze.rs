@@ -5,13 +5,15 @@
 //! `P::preempt` already, and goes to g0 when it is set. There every M looks whether the runtime is frozen before it runs
 //! what it has found ([`check`]). The steps, F1 to F4 and W1 to W3, are in `frost.rs`, with their model.
 //!
-//! A P is looked at until it is held by nobody (who takes it then comes from g0), or by an M that stands still (F3). A
-//! goroutine whose context is set after that stays where it is until the thaw. The thread that freezes holds no P and
+//! A P is looked at until it is held by nobody, or by an M that stands still (F3). Whoever takes it then comes from g0, or is in
+//! the middle of a goroutine: that one finds the request of F2, which every P has, also one that is made meanwhile (it is
+//! born with one). A goroutine whose context is set after that stays where it is until the thaw. The thread that freezes holds no P and
 //! allocates nothing meanwhile: a stopped goroutine may hold the allocator's lock, and does not go on.
 
 use crate::clock;
 use crate::frost::Frost;
 use crate::m::M;
+use crate::p::P;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicBool, AtomicU32, Ordering};
 use crate::sys;
@@ -79,10 +81,16 @@ impl Scheduler {
         })
     }
 
-    /// Whether a request to give way may be taken back: if the runtime is frozen it is the freezer's, and everybody who
-    /// would take it back is about to wait.
+    /// Whether a request to give way may be taken back, on g0: if the runtime is frozen it is the freezer's, and everybody
+    /// who would take it back there is about to wait.
     pub(crate) fn may_clear_preempt(&self) -> bool {
         !self.freezer.frost.is_frozen()
+    }
+
+    /// Ends the slice of a P that was left to the monitor, which never waits for a thaw.
+    pub(crate) fn end_slice_by_monitor(&self, p: &P) {
+        // Relaxed: whoever gets the P next is given it with more.
+        self.freezer.frost.clear(|| p.end_slice(), || p.preempt.store(true, Ordering::Relaxed));
     }
 }
 

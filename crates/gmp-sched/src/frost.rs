@@ -15,6 +15,8 @@
 //! - **W3** it says that it does not wait any more, and looks at `frozen` again: the next freeze may have begun in between,
 //!   and have seen it wait. Whoever says so before F1's barrier is not seen to wait; whoever says so behind it sees `frozen`.
 //!
+//! The monitor, with a P in its hands whose request it takes back: a look, the clearing, a fence, a look again ([`Frost::clear`]).
+//!
 //! An M that leaves a goroutine enters a critical section, a fence, and looks at its P's request: if there is none it goes
 //! straight on to another goroutine, else to g0. If F3 has seen it outside, it sees the request of F2.
 
@@ -54,6 +56,19 @@ impl<W: WordLike> Frost<W> {
         let thaws = self.thaws.get(Ordering::Relaxed);
         self.thaws.swap(thaws.wrapping_add(1), Ordering::Release); // Release: as above.
         wake(&self.thaws);
+    }
+
+    /// Takes back a request to give way, by the monitor: it passes no W1 and never waits. What it clears after it has looked
+    /// may be F2's; if it is, the look behind it sees F1, and it asks again. By who has the P in its hands, before anybody
+    /// else gets it.
+    pub(crate) fn clear(&self, clear: impl FnOnce(), ask: impl FnOnce()) {
+        if self.is_frozen() {
+            return;
+        }
+        clear();
+        if !mutant!("frost_clears_blindly") && self.holds() {
+            ask();
+        }
     }
 
     /// Whether it is frozen, as far as the caller can see.

@@ -117,3 +117,34 @@ fn model_parked_goroutines_stay_parked() {
 fn model_the_second_freeze_trusts_nobody_of_the_first() {
     model_dumps(2, 1);
 }
+
+/// The monitor takes back a request and gives the P to a goroutine that was stopped, which then parks and is followed
+/// straight away by a parked one, unless it is asked to give way.
+#[test]
+fn model_the_monitor_does_not_take_back_the_freezers_request() {
+    model(|| {
+        let m = Model::new();
+        // Stopped in its handler: outside of critical sections.
+        m.hold.leave();
+        m.preempt.store(1, Ordering::Relaxed);
+        m.goroutines[0].parked.store(0, Ordering::Relaxed);
+        let runs = {
+            let m = m.clone();
+            thread::spawn(move || {
+                let [first, second] = &m.goroutines;
+                let set = |asked| m.preempt.store(asked, Ordering::Relaxed);
+                m.frost.clear(|| set(0), || set(1));
+                let _ = m.hold.enter();
+                let asked = m.preempt.load(Ordering::Relaxed) != 0;
+                first.park();
+                if !asked {
+                    second.go_on();
+                    second.park();
+                }
+                m.hold.leave();
+            })
+        };
+        m.dump();
+        runs.join().unwrap();
+    });
+}

@@ -54,9 +54,11 @@ impl Lease {
     #[inline]
     pub(crate) fn leave(&self, section: Seen) -> bool {
         let kept = section.0 & !TAKEABLE;
+        let gone =
+            if mutant!("lease_leave_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
         // Relaxed on success: nobody else has had it. Acquire on failure: pairs with Release in `retake`; who took it because
         // the runtime stops has said so before.
-        self.0.compare_exchange(section.0, kept, Ordering::Relaxed, Ordering::Acquire).is_ok()
+        self.0.compare_exchange(section.0, kept, Ordering::Relaxed, gone).is_ok()
     }
 
     /// What the monitor sees.

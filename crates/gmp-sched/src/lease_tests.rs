@@ -82,3 +82,24 @@ fn model_sections_are_not_taken_for_each_other() {
         assert_ne!(kept, monitor.join().expect("monitor"), "one owner");
     });
 }
+
+/// The end of the runtime takes the P (Z2 of `stop.rs`): who finds it gone sees that the runtime stops.
+#[test]
+fn model_a_section_that_lost_its_p_to_the_end_sees_the_end() {
+    model(|| {
+        let m = Model::new();
+        let stops = Arc::new(AtomicUsize::new(0));
+        let section = m.lease.enter();
+        let end = {
+            let (m, stops) = (m.clone(), stops.clone());
+            thread::spawn(move || {
+                stops.store(1, Ordering::Relaxed);
+                m.retake(section);
+            })
+        };
+        if !m.lease.leave(section) {
+            assert_eq!(stops.load(Ordering::Relaxed), 1, "it would go on");
+        }
+        end.join().expect("end");
+    });
+}

@@ -140,7 +140,6 @@ pub(crate) fn look(
         if idle && sched.monitor.may_retake(sched) && lost::retake(sched, m, p) {
             need.served(pressed);
             lost.add(m, seen.cpu, now);
-            sched.reclaim_spare(m);
             lend(sched, p, pressed);
         }
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);

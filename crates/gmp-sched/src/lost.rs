@@ -64,7 +64,7 @@ fn take_another(m: &'static M) {
     let sched = m.sched;
     // AcqRel: pairs with Acquire in `check_deadlock`; what made the goroutine runnable comes first.
     let leave = || sched.blocked.fetch_sub(1, Ordering::AcqRel);
-    if !sched.is_stopping() && sched.take_idle_p(m) {
+    if sched.take_idle_p(m) {
         leave();
     } else {
         blocking::wait_for_p(m, leave);

@@ -229,7 +229,7 @@ impl M {
     /// Runs `wake`, which wakes this M's thread, so that it wakes where the caller is, as soon as that sleeps. In the
     /// signal handler, too.
     pub(crate) fn wake_here(&self, next: Use, wake: impl FnOnce()) {
-        // Relaxed: written before the M was first seen by others.
+        // Relaxed: written before the M first idled or held a P, which is how the caller knows it; 0 is looked for.
         match (&self.sched.placing, self.tid.load(Ordering::Relaxed)) {
             (Some(placing), tid) if tid != 0 => {
                 // Relaxed: published by the wake.
@@ -259,7 +259,7 @@ impl M {
 
     /// Moves its thread, which is ready and gets no CPU, to another CPU. By the monitor.
     pub(crate) fn move_away(&self) {
-        // Relaxed, both: written before the M was first seen by others. A goroutine that locks itself to the thread at this very
+        // Relaxed, both: written before the M first held a P, which is how the monitor knows it. A goroutine that locks itself to the thread at this very
         // moment, and then chooses its CPUs, may find its choice undone; `Placing` leaves alone what was chosen before.
         let tid = self.tid.load(Ordering::Relaxed);
         if let Some(placing) = self.sched.placing.as_ref().filter(|_| tid != 0) {

@@ -186,7 +186,7 @@ pub(crate) fn run(sched: &'static Scheduler) {
         let pause = next.saturating_sub(end).max(rest).max(SHORTEST);
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
     }
-    sched.end_leaving();
+    sched.end_spares();
     if lost.len() > 0 {
         // Those that have stopped for want of a P are released with the others (stop.rs, Z2).
         lost.look(sched, clock::now());

@@ -79,14 +79,18 @@ pub(crate) fn add(m: &'static M) {
     }
 }
 
-/// Every M of `sched`.
+/// Every M of `sched`, the newest first.
 pub(crate) fn for_each(sched: &'static Scheduler, visit: &mut dyn FnMut(&'static M)) {
     // Acquire: pairs with Release in `add`.
     let mut at: *const M = ALL.load(Ordering::Acquire);
+    // Those of runtimes before need not be gone through.
+    // Relaxed: an M is counted before it is added, and the load above has seen those that it will find.
+    let mut left = sched.threads.load(Ordering::Relaxed);
     // SAFETY: Ms are never freed.
-    while let Some(m) = unsafe { at.as_ref() } {
+    while let Some(m) = unsafe { at.as_ref() }.filter(|_| left > 0) {
         if ptr::eq(m.sched, sched) {
             visit(m);
+            left -= 1;
         }
         at = m.older.get();
     }
@@ -146,7 +150,7 @@ impl Session {
 
     /// The stack of `m` where it sleeps in the kernel.
     fn copy_asleep(&mut self, m: &M) -> bool {
-        // Relaxed: written before the M was first seen by others.
+        // Relaxed: written before its first goroutine, which `seen_g` has seen (Acquire; `set_g` has Release); 0 finds nothing.
         let tid = m.tid.load(Ordering::Relaxed);
         let Some(asleep) = sys::asleep(tid) else { return false };
         let at = Registers { pc: asleep.pc, sp: asleep.sp, fp: 0, lr: 0 };

@@ -83,7 +83,8 @@ impl P {
             tick: AtomicU32::new(0),
             dispatches: Cell::new(0),
             in_order: Cell::new(0),
-            preempt: AtomicBool::new(false),
+            // For a freeze that has asked the others already (`freeze.rs`): the first look on g0 takes it back.
+            preempt: AtomicBool::new(true),
             lease: Lease::new(),
             m: AtomicPtr::new(ptr::null_mut()),
             timers: Timers::new(),

@@ -6,7 +6,7 @@
 //! backlog that takes [`WORTH_WAKING`] or more at the pace of the batches before; at first, for any.
 //!
 //! Nothing is left lying by that. The P works it off itself. If it does not, because one of the batch computes for long, the
-//! monitor sees work beside an idle P at its next look, a millisecond later at most (`monitor.rs`, `rescue`).
+//! monitor sees work beside an idle P at its next look, a millisecond later (`monitor.rs`, `rescue`).
 
 use std::cell::Cell;
 

@@ -285,21 +285,17 @@ impl Scheduler {
             let id = unsafe { g.as_ref() }.id();
             trace::note_by_monitor(m, TraceKind::Stop(WaitReason::Preempted), id, p);
         }
-        if self.may_clear_preempt() {
-            p.end_slice();
-        }
+        self.end_slice_by_monitor(p);
         look::lend(self, p, false);
         self.queue_stopped(m);
     }
 
-    /// H7 at the end of the runtime: nobody is left in the middle of it, unless the kernel does not let it run. By the
-    /// monitor.
-    pub(crate) fn end_leaving(&'static self) {
-        // Relaxed, both: as above.
+    /// H2 and H7 at the end of the runtime: spares that were assigned end like others, and nobody is left in the middle of
+    /// leaving its P, unless the kernel does not let it run. By the monitor.
+    pub(crate) fn end_spares(&'static self) {
+        on_thread::for_each(self, &mut |m| self.reclaim_spare(m));
+        // Relaxed: as above.
         let leaving = || self.monitor.leaving.load(Ordering::Relaxed);
-        // SAFETY: Ms are never freed.
-        let Some(m) = (unsafe { leaving().as_ref() }) else { return };
-        self.reclaim_spare(m);
         let end = clock::now() + stop::POLITE.as_nanos() as u64;
         while !leaving().is_null() && clock::now() < end {
             self.serve_leaving();
@@ -321,6 +317,10 @@ impl Scheduler {
             self.monitor.leaving.store(ptr::null_mut(), Ordering::Relaxed);
         } else {
             self.lists.lock().return_m(spare);
+            if self.is_stopping() {
+                // It may have missed the general waking.
+                spare.parker.notify();
+            }
         }
     }
 
@@ -353,7 +353,7 @@ impl Scheduler {
         self.preempter(m).is_some_and(|(preempt, token)| preempt.is_asleep(token))
     }
 
-    /// Whether `m`'s thread is asleep, and how often it has gone to sleep; for one that is not on a CPU.
+    /// Whether `m`'s thread is asleep, and how often it has gone to sleep.
     pub(crate) fn rest(&self, m: &M) -> (bool, Option<u64>) {
         self.preempter(m).map_or((false, None), |(preempt, token)| preempt.rest(token))
     }

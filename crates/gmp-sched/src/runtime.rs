@@ -171,7 +171,9 @@ fn wait_for_the_others(sched: &'static Scheduler) -> ! {
     }
 }
 
+/// Makes every thread of the runtime look, after it was told to stop.
 pub(crate) fn wake_everybody(sched: &'static Scheduler) {
+    // Who takes a P under this lock later sees that the runtime stops. Spares are in no list: the monitor sees to them.
     loop {
         let m = sched.lists.lock().pop_m();
         match m {
@@ -207,10 +209,15 @@ impl Scheduler {
             return;
         }
         // Ours: those that have counted themselves, and the one that waits in `run`. A thread that has not yet, or
-        // no more, looks foreign: then the next one to go idle decides.
+        // no more, looks foreign: then the next one to go idle decides. Services begin and end all the time: no more are taken
+        // for ours than were there all the while, since they count before they are there, and their end before they are gone.
         // Acquire: pairs with AcqRel where threads count themselves.
-        let ours = self.live_threads.load(Ordering::Acquire) + SERVICES.load(Ordering::Acquire) + 1;
-        if sys::thread_count().is_none_or(|all| all > ours) {
+        let begun =
+            self.live_threads.load(Ordering::Acquire) + SERVICES.load(Ordering::Acquire) + 1;
+        let all = sys::thread_count();
+        // Acquire: as above; behind the look at the threads.
+        let ended = SERVICES_ENDED.load(Ordering::Acquire);
+        if all.is_none_or(|all| all + ended > begun) {
             return;
         }
         // Whoever has made somebody ready meanwhile had an M woken, which comes by here when it has nothing to do again.
@@ -253,8 +260,10 @@ impl Scheduler {
     }
 }
 
-/// Threads that serve the runtime from outside: they do not keep a deadlock from being one.
+/// Threads that serve the runtime from outside, so far: they do not keep a deadlock from being one.
 static SERVICES: AtomicUsize = AtomicUsize::new(0);
+/// How many of them have ended.
+static SERVICES_ENDED: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts a thread that will never end a wait of a goroutine, before it starts.
 pub fn add_service_thread() {
@@ -263,7 +272,7 @@ pub fn add_service_thread() {
 
 /// Takes that back.
 pub fn remove_service_thread() {
-    SERVICES.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+    SERVICES_ENDED.fetch_add(1, Ordering::AcqRel); // AcqRel: as above.
 }
 
 /// Goroutines that have not ended; none without a runtime.

@@ -308,10 +308,11 @@ impl Scheduler {
         bubble.unwrap_or(&section.m().and_then(M::p).unwrap_or_else(|| self.proc(0)).timers)
     }
 
-    /// Gives `m` an idle P, if there is one.
+    /// Gives `m`, in the middle of a goroutine, an idle P, if there is one and the runtime does not stop: its end takes this
+    /// lock once it has said so, and then looks at who holds the Ps. So it sees this P, or is seen here.
     pub(crate) fn take_idle_p(&'static self, m: &'static M) -> bool {
         let mut lists = self.lists.lock();
-        let p = lists.take_p(self);
+        let p = if self.is_stopping() { None } else { lists.take_p(self) };
         if let Some(p) = p {
             m.set_p(Some(p));
         }

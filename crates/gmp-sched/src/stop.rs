@@ -12,7 +12,7 @@
 //!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
 //! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
 //!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them; those of threads that are
-//!   late keep theirs.
+//!   late keep theirs, and all do if the monitor is late.
 //! - **Z5** the next `run` starts when nobody of this one polls any more, and nobody of it ever will (`post.rs`, V4). The
 //!   poller is the process's, and its wake one for all: a watcher on its way out, or a look around, would take the wake
 //!   that is meant for the next runtime's watcher, which then sleeps on with a P in its hands.
@@ -127,7 +127,11 @@ pub(crate) fn stop(sched: &'static Scheduler) {
         }
         let rest = busy == 0 && sched.monitor.has_ended();
         if rest || !finishing && spent > nanoseconds(PATIENCE) {
-            return give_back_stacks(sched);
+            // One that the kernel held up may have a P in its hands that nobody else has.
+            if sched.monitor.has_ended() {
+                give_back_stacks(sched);
+            }
+            return;
         }
         sys::nap();
     }
@@ -136,7 +140,8 @@ pub(crate) fn stop(sched: &'static Scheduler) {
 /// Z4: what is at hand for goroutines that will never be goes back to the process's pool.
 fn give_back_stacks(sched: &'static Scheduler) {
     let _section = critical();
-    // Nobody takes one of these any more, not even to lay it down.
+    // Nobody takes one of these any more, not even to lay it down. Who was handed one, and does not say so yet, looks whether the
+    // runtime stops before it touches what belongs to the P.
     sched.lists.lock().retire_ps_from(sched, 0);
     for p in (0..sched.created()).map(|index| sched.proc(index)) {
         // Acquire: pairs with Release where a P is laid down.
