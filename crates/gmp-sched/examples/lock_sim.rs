@@ -2,7 +2,8 @@
 //!
 //! Only what decides is simulated. A cache line that is elsewhere takes a while to come, and the lock's line is passed on
 //! to one core at a time; whoever has taken the lock needs three more lines, which are where the last holder was. The
-//! policies are those of `lock.rs`: pauses that do not depend on how many wait, and pauses in proportion to that.
+//! policies are the one that `lock.rs` had, pauses that do not depend on how many wait, and the one that it has, pauses in
+//! proportion to that; both with the longer pauses of `lock_in_turns`.
 
 #![expect(clippy::print_stdout, reason = "its result")]
 
@@ -13,7 +14,10 @@ use std::collections::BinaryHeap;
 const SECTION: u64 = 10;
 const OUTSIDE: u64 = 8;
 const DATA_LINES: u64 = 3;
-const FIRST_PAUSES: u64 = 1_500;
+const PAUSES: u64 = 1_500;
+/// Before the CPU is yielded, in multiples of the first pause.
+const SPIN_FIRSTS: u64 = 15;
+const MOST_AWAY: u64 = 64;
 const LOOK: u64 = 22;
 const LOOKS: u32 = 16;
 const YIELD: u64 = 400;
@@ -25,8 +29,16 @@ const END: u64 = 3_000_000;
 #[derive(Clone, Copy)]
 enum Step {
     Want,
-    Look { round: u32, looks: u32 },
-    Yield { yields: u32 },
+    /// `left`: first pauses to come before the CPU is yielded.
+    Look {
+        round: u32,
+        left: u64,
+        looks: u32,
+    },
+    Yield {
+        yields: u32,
+        looks: u32,
+    },
     Release,
 }
 
@@ -124,9 +136,18 @@ impl Machine {
         Some(at)
     }
 
-    fn pause(&mut self, firsts: u64) -> u64 {
-        let others = if self.proportional { self.away } else { 1 };
-        self.about(FIRST_PAUSES * firsts * others)
+    /// How many first pauses the wait of this round is long.
+    fn firsts(&self, round: u32) -> u64 {
+        let others = if self.proportional { self.away.min(MOST_AWAY) } else { 1 };
+        others << round
+    }
+
+    /// The wait of `round`, after which it looks, as `Patience::wait` says.
+    fn wait(&mut self, core: usize, now: u64, round: u32, left: u64) {
+        let firsts = self.firsts(round);
+        let pause = self.about(PAUSES * firsts);
+        let left = left.saturating_sub(firsts);
+        self.next(core, now + pause, Step::Look { round: round + 1, left, looks: 0 });
     }
 
     fn step(&mut self, core: usize, now: u64) {
@@ -136,35 +157,34 @@ impl Machine {
                 let (at, got) = self.try_take(core, now);
                 if !got {
                     self.away += 1;
-                    let pause = self.pause(1);
-                    self.next(core, at + pause, Step::Look { round: 0, looks: 0 });
+                    self.wait(core, at, 0, SPIN_FIRSTS);
                 }
             }
-            Step::Look { round, looks } => {
+            Step::Look { round, left, looks } => {
                 let Some(at) = self.look(core, now) else { return };
-                let rounds = match self.away {
-                    8.. if self.proportional => 1,
-                    4.. if self.proportional => 2,
-                    2.. if self.proportional => 3,
-                    _ => 4,
-                };
                 if looks < LOOKS {
-                    self.next(core, at + LOOK, Step::Look { round, looks: looks + 1 });
-                } else if round + 1 < rounds {
-                    let pause = self.pause(2 << round);
-                    self.next(core, at + pause, Step::Look { round: round + 1, looks: 0 });
+                    self.next(core, at + LOOK, Step::Look { round, left, looks: looks + 1 });
+                } else if left > 0 {
+                    self.wait(core, at, round, left);
                 } else {
-                    self.next(core, at + YIELD, Step::Yield { yields: 0 });
+                    self.next(core, at + YIELD, Step::Yield { yields: 0, looks: 0 });
                 }
             }
-            Step::Yield { yields } => {
+            Step::Yield { yields, looks } => {
                 let Some(at) = self.look(core, now) else { return };
-                let pause = match yields {
-                    YIELDS.. => NAP,
-                    _ if self.proportional && self.away > 1 => YIELD + self.pause(1),
-                    _ => YIELD,
+                if looks > 0 {
+                    return self.next(core, at + LOOK, Step::Yield { yields, looks: looks - 1 });
+                }
+                // Nobody else wants the CPU: each yield is in vain.
+                let (pause, looks) = match yields {
+                    YIELDS.. => (NAP, 0),
+                    _ if self.proportional && self.away > 1 => {
+                        let firsts = self.firsts(0);
+                        (YIELD + self.about(PAUSES * firsts), LOOKS)
+                    }
+                    _ => (YIELD, 0),
                 };
-                self.next(core, at + pause, Step::Yield { yields: yields + 1 });
+                self.next(core, at + pause, Step::Yield { yields: yields + 1, looks });
             }
             Step::Release => {
                 let at = self.fetch(core, now, true);

@@ -33,7 +33,7 @@ const LONG_PAUSES: u32 = 64;
 /// Pauses before the CPU is yielded, in multiples of the first: four rounds alone, 6 µs or 24 µs.
 const SPIN_FIRSTS: u32 = 15;
 
-/// More threads than this are taken for so many.
+/// More threads than this are taken for so many, or a pause of `lock_in_turns` would be longer than 0.1 ms, twice a nap.
 const MOST_AWAY: u32 = 64;
 
 /// Looks at the lock at the end of a round, so that the gap between two sections of a busy holder is not missed.
