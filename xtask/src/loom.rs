@@ -202,7 +202,8 @@ impl Suite {
         mutant: Option<&str>,
     ) -> Result<Output, String> {
         let mut command: Command = harness::command(&self.executable, &self.folder);
-        command.envs(mutant.map(|name| ("GMP_MUTANT", name)));
+        // What somebody has set by hand is not meant for the others.
+        command.env_remove("GMP_MUTANT").envs(mutant.map(|name| ("GMP_MUTANT", name)));
         command.arg("--exact").args(flags).args(tests);
         if std::env::var_os("LOOM_MAX_PREEMPTIONS").is_none() {
             command.env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS);

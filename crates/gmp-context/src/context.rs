@@ -132,7 +132,8 @@ pub unsafe fn switch(target: Context, commit: Commit, arg: *mut (), word: *mut (
 /// the execution.
 ///
 /// # Safety
-/// As [`switch`]; and the leaving context that `commit` gets is never resumed.
+/// As [`switch`]; the caller is an execution that [`prepare`] made, and the leaving context that `commit` gets is never
+/// resumed.
 #[inline(always)]
 pub unsafe fn leave(target: Context, commit: Commit, arg: *mut (), word: *mut ()) -> ! {
     tools::leave_for_good(target);

@@ -300,7 +300,7 @@ where
 {
     let yielder = Yielder { resumer: Cell::new(leaving), types: PhantomData };
     let run = || {
-        // SAFETY: `with_stack_size` wrote it there, and this is the only read.
+        // SAFETY: `with_stack` wrote it there, and this is the only read.
         let f = unsafe { closure.cast::<F>().read() };
         if word.is_null() {
             // Dropped before the first resume.

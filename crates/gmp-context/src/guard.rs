@@ -35,11 +35,12 @@ const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 /// The handlers before ours, in the order of `SIGNALS`.
 struct Previous([UnsafeCell<MaybeUninit<libc::sigaction>>; 2]);
 
-// SAFETY: written once under `INSTALLED`, before the handler that reads it exists.
+// SAFETY: each is written under `INSTALLED`, before the handler that reads it exists, and not again.
 unsafe impl Sync for Previous {}
 
 static PREVIOUS: Previous = Previous([const { UnsafeCell::new(MaybeUninit::uninit()) }; 2]);
-static INSTALLED: Lock<bool> = Lock::new(false);
+/// For how many of `SIGNALS` the handler is installed.
+static INSTALLED: Lock<usize> = Lock::new(0);
 static DESCRIBE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 /// What `set_advice` was given last.
 static ADVICE: AtomicPtr<&'static str> = AtomicPtr::new(core::ptr::null_mut());
@@ -49,7 +50,7 @@ static FRAME: AtomicUsize = AtomicUsize::new(0);
 /// thread does the same.
 ///
 /// # Errors
-/// What `sigaction` says; then nothing may be assumed installed, and a later call tries again.
+/// What `sigaction` says; a later call goes on with the signal that failed.
 #[cfg(feature = "std")]
 pub fn install() -> std::io::Result<()> {
     Ok(try_install()?)
@@ -61,12 +62,9 @@ pub fn install() -> std::io::Result<()> {
 /// As `install`.
 pub fn try_install() -> Result<(), Errno> {
     let mut installed = INSTALLED.lock();
-    if *installed {
-        return Ok(());
-    }
     // Relaxed: published to the handler by `sigaction` below, a system call.
     FRAME.store(sys::signal_frame_size(), Ordering::Relaxed);
-    for (signal, previous) in SIGNALS.into_iter().zip(&PREVIOUS.0) {
+    for (signal, previous) in SIGNALS.into_iter().zip(&PREVIOUS.0).skip(*installed) {
         // Look first, replace second: a fault between the two still finds the old handler, and ours never runs before
         // it knows its predecessor.
         // SAFETY: only asks; the slot is ours under the lock, as no handler of ours reads it yet.
@@ -77,8 +75,8 @@ pub fn try_install() -> Result<(), Errno> {
         ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         // SAFETY: `on_fault` is async-signal-safe and has the signature that SA_SIGINFO asks for.
         check(unsafe { libc::sigaction(signal, &ours, core::ptr::null_mut()) })?;
+        *installed += 1;
     }
-    *installed = true;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Limits of the system that stand between a program and its stacks, and the words for running into them.
 //!
 //! The kernel says `ENOMEM` for five different reasons. Whoever gets the error should not have to find out which; so it
-//! lists those that apply and what to do. `slab.rs` asks how many guards there may be, `pool.rs` makes the errors; neither
-//! they nor their words allocate.
+//! lists those that apply and what to do. `slab.rs` asks how many guards there may be, `pool.rs` makes the errors, which
+//! do not allocate. Their words may, in the C library, which knows what the kernel's errors are called.
 
 use core::fmt;
 

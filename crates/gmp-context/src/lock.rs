@@ -1,7 +1,8 @@
 //! A lock of one word, for state that is touched briefly and never while allocating.
 //!
-//! `std::sync::Mutex` would do but for its poisoning, which asks the panic count (a thread-local) on every lock. This one
-//! is usable where a runtime forbids both. Only `pool.rs` uses it. A holder neither allocates nor blocks nor panics.
+//! `std::sync::Mutex` asks the panic count (a thread-local) on every lock, for its poisoning, and is not there without the
+//! standard library. This one is usable where a runtime forbids the first. `pool.rs`, `trim.rs` and `guard.rs` use it. A
+//! holder neither allocates nor blocks nor panics.
 //!
 //! ```text
 //!  0 FREE       1 HELD        2 HELD, somebody may sleep (the holder must wake one)

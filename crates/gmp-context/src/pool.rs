@@ -2,7 +2,7 @@
 //!
 //! Two steps, because they happen in different places. *Reserving* maps memory: it may fail, allocate and take
 //! milliseconds, and is done where a goroutine or coroutine is created. *Taking* redeems a reservation: it cannot fail,
-//! touches no heap and makes no system call, and is done where a scheduler is about to switch.
+//! touches no heap and makes no system call unless the lock of its size is contended, and is done where a scheduler is about to switch.
 //!
 //! ```text
 //!   reserve(n) -> n reservations --take--> stacks --give--> reservations --unreserve--> nothing

@@ -30,8 +30,7 @@ use core::ptr::{self, NonNull};
 
 use crate::errno::Errno;
 use crate::limits;
-use crate::lock::Lock;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::sys;
 use crate::tools;
 
@@ -68,6 +67,8 @@ pub(crate) struct Slab {
     owner: AtomicU32,
     /// Slots guarded by `mprotect`.
     protected: AtomicU32,
+    /// It describes a slab, or is about to.
+    taken: AtomicBool,
     /// The rest, for the owner.
     pub(crate) state: State,
 }
@@ -75,7 +76,7 @@ pub(crate) struct Slab {
 /// What changes while the slab is in use.
 ///
 /// # Safety
-/// Touched only under the lock of the class that owns the slab; of a spare descriptor, under the lock of `SPARE`.
+/// Touched only under the lock of the class that owns the slab; of a descriptor that describes nothing, by who has claimed it.
 pub(crate) struct State {
     /// Head of the list of free slots: `next + 1` as in a link, 0 when empty.
     free: Cell<u32>,
@@ -94,11 +95,21 @@ pub(crate) struct State {
     /// Neighbours among the class's slabs that have a free slot.
     pub(crate) newer: Cell<Option<&'static Slab>>,
     pub(crate) older: Cell<Option<&'static Slab>>,
-    /// Next of all slabs of the class, or of the spare descriptors.
+    /// Next of all slabs of the class.
     pub(crate) next: Cell<Option<&'static Slab>>,
 }
 
-// SAFETY: the cells are touched under a lock only (see `State`), everything else is atomic.
+impl State {
+    /// As of a slab in which nothing was ever used.
+    fn reset(&self) {
+        let State { free, claimed, usable, live, deep, dirty, swept, newer, older, next } = self;
+        let counts = [free, claimed, usable, live, deep, dirty, swept];
+        counts.into_iter().for_each(|count| count.set(0));
+        [newer, older, next].into_iter().for_each(|link| link.set(None));
+    }
+}
+
+// SAFETY: the cells are touched by one thread at a time (see `State`), everything else is atomic.
 unsafe impl Sync for Slab {}
 
 /// The slot that an address falls into.
@@ -398,37 +409,40 @@ pub(crate) fn epoch() -> usize {
 
 static CHUNKS: AtomicPtr<Chunk> = AtomicPtr::new(ptr::null_mut());
 
-/// Descriptors that describe nothing at present, linked by `next`.
-static SPARE: Lock<Option<&'static Slab>> = Lock::new(None);
-
-/// A spare descriptor, reset.
+/// A descriptor that describes nothing, reset.
+///
+/// Without a lock, because all pools share the descriptors: a runtime's, which is used where its threads cannot be stopped,
+/// and others, whose users may be stopped anywhere, and would keep the runtime waiting. The newest chunk comes first, and
+/// only while it is full are older ones looked at, so few looks find one.
 fn descriptor() -> Result<&'static Slab, Errno> {
     loop {
-        let mut spare = SPARE.lock();
-        if let Some(slab) = *spare {
-            *spare = slab.state.next.take();
-            drop(spare);
-            let State { free, claimed, usable, live, deep, dirty, swept, newer, older, next: _ } =
-                &slab.state;
-            let counts = [free, claimed, usable, live, deep, dirty, swept];
-            counts.into_iter().for_each(|count| count.set(0));
-            [newer, older].into_iter().for_each(|link| link.set(None));
-            return Ok(slab);
+        // Acquire: as in `find`.
+        let mut chunk = CHUNKS.load(Ordering::Acquire);
+        // SAFETY: a chunk is never freed.
+        while let Some(here) = unsafe { chunk.as_ref() } {
+            // Relaxed: a first guess. Acquire: pairs with Release in `retire`; the cells are the caller's from here on.
+            let claimed = here.slabs.iter().find(|slab| {
+                !slab.taken.load(Ordering::Relaxed) && !slab.taken.swap(true, Ordering::Acquire)
+            });
+            if let Some(slab) = claimed {
+                slab.state.reset();
+                return Ok(slab);
+            }
+            chunk = here.next.load(Ordering::Relaxed); // Relaxed: as in `find`.
         }
-        drop(spare);
         add_chunk()?;
     }
 }
 
-/// Puts a descriptor back among the spare ones, and its guards off the count.
+/// Lets go of a descriptor, and takes its guards off the count.
 fn retire(slab: &'static Slab) {
     // Relaxed, both: a count, which orders nothing, and our own field.
     PROTECTED.fetch_sub(slab.protected.swap(0, Ordering::Relaxed) as usize, Ordering::Relaxed);
-    let mut spare = SPARE.lock();
-    slab.state.next.set(*spare);
-    *spare = Some(slab);
+    // Release: pairs with Acquire in `descriptor`.
+    slab.taken.store(false, Ordering::Release);
 }
 
+/// Makes more of them. Two at once make more than was asked for.
 fn add_chunk() -> Result<(), Errno> {
     let memory = sys::map(size_of::<Chunk>())?.cast::<Chunk>();
     // SAFETY: fresh, zeroed, page-aligned and never unmapped; zeroes are a valid chunk: null, zero counts, `None`.
@@ -442,6 +456,5 @@ fn add_chunk() -> Result<(), Errno> {
             Err(seen) => head = seen,
         }
     }
-    chunk.slabs.iter().for_each(retire);
     Ok(())
 }

@@ -144,12 +144,13 @@ impl Stack {
 #[derive(Clone, Copy)]
 pub(crate) struct Listed(NonNull<Header>);
 
-/// Whether a panic unwinds the caller. Without the standard library a panic is the end.
+/// Whether a panic may be unwinding the caller. Without the feature `std` that cannot be asked: the program may have the
+/// standard library all the same.
 fn unwinding() -> bool {
     #[cfg(feature = "std")]
     return std::thread::panicking();
     #[cfg(not(feature = "std"))]
-    false
+    true
 }
 
 impl Drop for Stack {

@@ -8,7 +8,8 @@
 //!   | top: 16 KiB, kept by `trim_deep` and `trim_some` | what it grew to: given back | guard |
 //! ```
 //!
-//! All of it is one walk over the slabs ([`StackPool::walk`]), by one thread at a time, in the order of the table:
+//! All of it is one walk over the slabs ([`StackPool::walk`]), by one thread at a time, the smallest stacks first, of a size the slab
+//! that was mapped last:
 //!
 //! | | keeps | unmaps slabs | ends |
 //! |---|---|---|---|
@@ -72,14 +73,15 @@ impl StackPool {
         self.walk(&plan, |_| go_on()).stacks
     }
 
-    /// As [`trim_deep`](StackPool::trim_deep), of at most `most` stacks, and unmaps nothing; the next call goes on where this
-    /// one stopped. For who has little time: some 0.5 µs per stack, and next to nothing when none was given back.
+    /// As [`trim_deep`](StackPool::trim_deep), of at most `most` stacks, and unmaps nothing; the next call begins with the same
+    /// slab, and goes on in it where this one stopped: a slab whose stacks come and go faster than that keeps the others waiting.
+    /// For who has little time: some 0.5 µs per stack, and next to nothing when none was given back.
     pub fn trim_some(&self, most: usize) -> usize {
         self.walk(&Plan { keep: slab::SHALLOW, most, unmap: false }, |_| true).stacks
     }
 
     /// A part of [`trim`](StackPool::trim), for a thread that has other duties: ends after `most` stacks, or after
-    /// unmapping one slab; the next call goes on where this one stopped. How many stacks and slabs that was; 0 when there is
+    /// unmapping one slab; the next call goes on as in [`trim_some`](StackPool::trim_some). How many stacks and slabs that was; 0 when there is
     /// nothing left to give back, or another thread is at it.
     pub fn trim_portion(&self, most: usize) -> usize {
         let done = self.walk(&Plan { keep: 0, most, unmap: true }, |done| done.slabs == 0);

@@ -22,8 +22,9 @@ fn all_threads_of_a_runtime_end() {
     for round in 0..100 {
         let body = || {
             // They compute for about as long as a slice, so that some have ended when they are to be stopped.
-            let all: Vec<_> =
-                (0..8).map(|i| gmp::go(move || compute(800 + (round * 7 + i * 131) % 900))).collect();
+            let all: Vec<_> = (0..8)
+                .map(|i| gmp::go(move || compute(800 + (round * 7 + i * 131) % 900)))
+                .collect();
             all.into_iter().for_each(|goroutine| goroutine.join().unwrap());
         };
         // SAFETY: no thread-local is kept over a park.

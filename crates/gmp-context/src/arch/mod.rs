@@ -1,8 +1,8 @@
 //! What an architecture must provide, and the choice of the one in use.
 //!
-//! Each file below offers the same items in the same order: `shadow_stack_active`, `stack_pointer`, `here`, `FRESH_BYTES`,
+//! Each file below offers the same items in the same order: `shadow_stack_active`, `stack_pointer` (with `std`), `here`, `FRESH_BYTES`,
 //! `prepare`, `valgrind_request` (with the feature `valgrind`), `frame`, the trampoline, `gmp_context_call_on`, `switch`,
-//! `prefetch`. Only `context.rs`, `coroutine.rs`, `segment.rs` and `tools.rs` call them. A new architecture is a new file of
+//! `prefetch`. Only `context.rs`, `coroutine.rs`, `segment.rs`, `room.rs` and `tools/` call them. A new architecture is a new file of
 //! that shape and one line here.
 
 #[cfg(target_arch = "x86_64")]

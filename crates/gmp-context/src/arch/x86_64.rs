@@ -253,7 +253,7 @@ pub(crate) unsafe fn switch(
             clobber_abi("sysv64"),
         );
     }
-    // SAFETY: `leaving` is a stack pointer, never null — the other side's `mov rdi, rsp`.
+    // SAFETY: `leaving` is a stack pointer, never null — the other side's `lea rdi, [rsp - 24]`.
     arrival.leaving = Context::from_raw(unsafe { NonNull::new_unchecked(leaving) });
     arrival
 }
