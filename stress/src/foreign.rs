@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gmp::chan::bounded;
 
@@ -13,17 +13,7 @@ use crate::rng::Rng;
 
 /// Round after round, until the time is over.
 pub(crate) fn foreign(run: &Run) -> Result<String, String> {
-    ledger::on(run, || {
-        let ledger = Arc::new(Ledger::default());
-        let mut rng = Rng::new(run.seed);
-        let end = Instant::now() + run.time;
-        let mut rounds = 0;
-        while Instant::now() < end {
-            round(&ledger, &mut rng)?;
-            rounds += 1;
-        }
-        Ok(format!("{rounds} rounds, {}", ledger.settle()?))
-    })
+    ledger::waves(run, round, |rounds| format!("{rounds} rounds"))
 }
 
 fn round(ledger: &Arc<Ledger>, rng: &mut Rng) -> Result<(), String> {

@@ -15,7 +15,18 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// The sleep that `part` of all did not exceed.
+    /// From what each took.
+    pub(crate) fn of(mut all: Vec<Duration>) -> Latency {
+        all.sort_unstable();
+        Latency { sorted: all }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// What `part` of all did not exceed.
     pub(crate) fn quantile(&self, part: f64) -> Duration {
         let at = (self.sorted.len() as f64 * part) as usize;
         self.sorted.get(at.min(self.sorted.len().saturating_sub(1))).copied().unwrap_or_default()
@@ -25,7 +36,7 @@ impl Latency {
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |part| self.quantile(part).as_secs_f64() * 1e3;
-        let (ticks, p50, p99, most) = (self.sorted.len(), ms(0.5), ms(0.99), ms(1.0));
+        let (ticks, p50, p99, most) = (self.len(), ms(0.5), ms(0.99), ms(1.0));
         write!(f, "{ticks} ticks of 1 ms: p50 {p50:.3}, p99 {p99:.3}, max {most:.3} ms")
     }
 }
@@ -57,11 +68,10 @@ impl Ticker {
     /// Ends it.
     pub(crate) fn finish(self) -> Result<Latency, String> {
         self.stop.store(true, Ordering::Relaxed);
-        let mut sorted = self.goroutine.join().map_err(|_| "the ticker has panicked")?;
-        if sorted.iter().any(|slept| *slept < TICK) {
+        let all = self.goroutine.join().map_err(|_| "the ticker has panicked")?;
+        if all.iter().any(|slept| *slept < TICK) {
             return Err("a sleep has ended early".into());
         }
-        sorted.sort_unstable();
-        Ok(Latency { sorted })
+        Ok(Latency::of(all))
     }
 }

@@ -9,6 +9,7 @@ use gmp::JoinHandle;
 use gmp::runtime::{Builder, num_goroutine};
 
 use crate::Run;
+use crate::rng::Rng;
 
 /// How long the last goroutines may take to end when the others have.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,6 +91,26 @@ pub(crate) fn joined<T>(goroutine: JoinHandle<T>, payload: u64) -> Result<Option
             None => "a goroutine has panicked that should not".into(),
         }),
     }
+}
+
+/// Runs wave after wave of a scenario until the time is over, and settles. What was seen: `beside`, and the counts.
+pub(crate) fn waves(
+    run: &Run,
+    mut wave: impl FnMut(&Arc<Ledger>, &mut Rng) -> Result<(), String> + Send,
+    beside: impl FnOnce(u64) -> String + Send,
+) -> Result<String, String> {
+    on(run, || {
+        let ledger = Arc::new(Ledger::default());
+        let mut rng = Rng::new(run.seed);
+        let end = Instant::now() + run.time;
+        let mut waves = 0;
+        while Instant::now() < end {
+            wave(&ledger, &mut rng)?;
+            waves += 1;
+        }
+        let beside = beside(waves);
+        Ok(format!("{beside}, {}", ledger.settle()?))
+    })
 }
 
 /// Runs `body` as the main goroutine, in short slices, and says nothing about panics.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use gmp::chan::bounded;
+use gmp::chan::{RecvTimeoutError, bounded};
 use gmp::time::{Timer, sleep};
 
 use crate::Run;
@@ -13,15 +13,7 @@ use crate::rng::Rng;
 
 /// Wave after wave, until the time is over.
 pub(crate) fn naps(run: &Run) -> Result<String, String> {
-    ledger::on(run, || {
-        let ledger = Arc::new(Ledger::default());
-        let mut rng = Rng::new(run.seed);
-        let end = Instant::now() + run.time;
-        while Instant::now() < end {
-            wave(&ledger, &mut rng)?;
-        }
-        ledger.settle()
-    })
+    ledger::waves(run, wave, |waves| format!("{waves} waves"))
 }
 
 /// Goroutines that wait for the clock, each in its way, joined.
@@ -112,16 +104,22 @@ fn deadline(ledger: &Arc<Ledger>, seed: u64) {
     let (tx, rx) = bounded::<u64>(0);
     let (patience, delay) = (short(&mut rng), short(&mut rng));
     let mine = Arc::clone(ledger);
+    // Before the sender begins its delay.
+    let since = Instant::now();
     let sender = ledger.go(move || {
         sleep(delay);
         let sent = tx.send_timeout(seed, Duration::from_micros(seed % 500)).is_ok();
         mine.give(sent.into());
         sent
     });
-    let since = Instant::now();
+    let asked = Instant::now();
     let got = rx.recv_timeout(patience);
-    if got.is_err() {
-        assert!(since.elapsed() >= patience.min(delay), "a deadline was early");
+    match got {
+        Err(RecvTimeoutError::Timeout) => {
+            assert!(asked.elapsed() >= patience, "a deadline was early");
+        }
+        // A value, or the end of the channel: its sender has slept.
+        _ => assert!(since.elapsed() >= delay, "a sleep was early"),
     }
     ledger.take(got.is_ok().into());
     // It listens no more; who sends is told.

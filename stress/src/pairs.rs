@@ -2,7 +2,6 @@
 //! with others that are spawned and yield between them. What is passed on counts its own hops.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use gmp::chan::{Receiver, Sender, bounded};
 
@@ -12,15 +11,7 @@ use crate::rng::Rng;
 
 /// One storm after the other, until the time is over.
 pub(crate) fn pairs(run: &Run) -> Result<String, String> {
-    ledger::on(run, || {
-        let ledger = Arc::new(Ledger::default());
-        let mut rng = Rng::new(run.seed);
-        let end = Instant::now() + run.time;
-        while Instant::now() < end {
-            storm(&ledger, &mut rng)?;
-        }
-        ledger.settle()
-    })
+    ledger::waves(run, storm, |storms| format!("{storms} storms"))
 }
 
 /// Some rings at once, each of two to forty goroutines.

@@ -18,10 +18,15 @@ pub(crate) fn restarts(run: &Run) -> Result<String, String> {
     let mut rng = Rng::new(run.seed);
     let end = Instant::now() + run.time;
     let (mut runs, mut left, mut longest) = (0_u64, 0, Duration::ZERO);
+    // Of all runtimes: who goes on may do so long after its own has ended.
+    let ran_on = Arc::new(AtomicU64::new(0));
+    let nobody_ran_on = || match ran_on.load(Ordering::SeqCst) {
+        0 => Ok(()),
+        n => Err(format!("{n} goroutines ran on after their runtime had ended")),
+    };
     while Instant::now() < end {
         let (seed, procs) = (rng.next(), 1 + rng.below(2 * run.procs as u64) as usize);
         let ended = Arc::new(AtomicBool::new(false));
-        let ran_on = Arc::new(AtomicU64::new(0));
         let body = || {
             let mut rng = Rng::new(seed);
             let all = rng.below(20);
@@ -49,11 +54,11 @@ pub(crate) fn restarts(run: &Run) -> Result<String, String> {
         if rng.below(20) == 0 {
             thread::sleep(Duration::from_millis(2));
         }
-        let ran_on = ran_on.load(Ordering::SeqCst);
-        if ran_on > 0 {
-            return Err(format!("{ran_on} goroutines ran on after their runtime had ended"));
-        }
+        nobody_ran_on()?;
     }
+    // Longer than any sleep or section of a goroutine.
+    thread::sleep(Duration::from_millis(50));
+    nobody_ran_on()?;
     Ok(format!("{runs} runtimes, {left} goroutines started there, longest end {longest:?}"))
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gmp::runtime::{lock_os_thread, metrics};
 
@@ -13,16 +13,7 @@ use crate::rng::Rng;
 
 /// Wave after wave, until the time is over.
 pub(crate) fn sections(run: &Run) -> Result<String, String> {
-    ledger::on(run, || {
-        let ledger = Arc::new(Ledger::default());
-        let mut rng = Rng::new(run.seed);
-        let end = Instant::now() + run.time;
-        while Instant::now() < end {
-            wave(&ledger, &mut rng)?;
-        }
-        let handoffs = metrics().total.handoffs;
-        Ok(format!("{handoffs} hand-offs, {}", ledger.settle()?))
-    })
+    ledger::waves(run, wave, |_| format!("{} hand-offs", metrics().total.handoffs))
 }
 
 /// Goroutines that enter sections, joined.

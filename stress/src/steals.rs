@@ -15,16 +15,7 @@ use crate::rng::Rng;
 
 /// Burst after burst, until the time is over.
 pub(crate) fn steals(run: &Run) -> Result<String, String> {
-    ledger::on(run, || {
-        let ledger = Arc::new(Ledger::default());
-        let mut rng = Rng::new(run.seed);
-        let end = Instant::now() + run.time;
-        while Instant::now() < end {
-            burst(&ledger, &mut rng)?;
-        }
-        let total = metrics().total;
-        Ok(format!("{} stolen, {}", total.stolen, ledger.settle()?))
-    })
+    ledger::waves(run, burst, |_| format!("{} stolen", metrics().total.stolen))
 }
 
 fn burst(ledger: &Arc<Ledger>, rng: &mut Rng) -> Result<(), String> {

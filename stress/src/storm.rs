@@ -4,96 +4,50 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gmp::chan::{Receiver, Sender, bounded};
-use gmp::runtime::{Builder, lock_os_thread, set_gomaxprocs};
+use gmp::runtime::{lock_os_thread, set_gomaxprocs};
 
 use crate::Run;
 use crate::hogs;
+use crate::ledger::{self, Ledger};
 use crate::rng::Rng;
-
-/// What the goroutines count.
-#[derive(Debug, Default)]
-struct Counts {
-    begun: AtomicU64,
-    ended: AtomicU64,
-    sent: AtomicU64,
-    received: AtomicU64,
-}
-
-struct Ended(Arc<Counts>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// Waves of goroutines until the time is over.
 pub(crate) fn everything_at_once(run: &Run) -> Result<String, String> {
-    std::panic::set_hook(Box::new(|_| {}));
-    let body = || {
-        let counts = Arc::new(Counts::default());
-        let mut rng = Rng::new(run.seed);
-        let end = Instant::now() + run.time;
-        let mut waves = 0;
-        while Instant::now() < end {
-            wave(&mut rng, &counts)?;
-            set_gomaxprocs(1 + rng.below(2 * run.procs as u64) as usize);
-            waves += 1;
-        }
-        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let (begun, ended) = (get(&counts.begun), get(&counts.ended));
-        let (sent, received) = (get(&counts.sent), get(&counts.received));
-        if begun != ended || sent != received {
-            return Err(format!("{begun} begun, {ended} ended, {sent} sent, {received} received"));
-        }
-        Ok(format!("{waves} waves, {begun} goroutines, {sent} messages"))
+    let one = |ledger: &Arc<Ledger>, rng: &mut Rng| {
+        wave(ledger, rng)?;
+        set_gomaxprocs(1 + rng.below(2 * run.procs as u64) as usize);
+        Ok(())
     };
-    // SAFETY: no thread-local is kept over a park.
-    unsafe { Builder::new().max_procs(run.procs).time_slice(Duration::from_millis(1)).run(body) }
+    ledger::waves(run, one, |waves| format!("{waves} waves"))
 }
 
-fn wave(rng: &mut Rng, counts: &Arc<Counts>) -> Result<(), String> {
+fn wave(ledger: &Arc<Ledger>, rng: &mut Rng) -> Result<(), String> {
     let (tx, rx) = bounded(rng.below(3) as usize);
     let all: Vec<_> = (0..20 + rng.below(60))
         .map(|_| {
             let (seed, tx, rx) = (rng.next(), tx.clone(), rx.clone());
-            let counts = counts.clone();
-            counts.begun.fetch_add(1, Ordering::Relaxed);
-            gmp::go(move || {
-                let counts = Ended(counts);
-                act(seed, &counts.0, tx, &rx);
-            })
+            let mine = Arc::clone(ledger);
+            (ledger.go(move || act(seed, &mine, tx, &rx)), seed)
         })
         .collect();
-    let drain = {
-        let counts = counts.clone();
-        gmp::go(move || {
-            for _ in &rx {
-                counts.received.fetch_add(1, Ordering::Relaxed);
-            }
-        })
-    };
+    let mine = Arc::clone(ledger);
+    let drain = ledger.go(move || rx.iter().for_each(|_| mine.take(1)));
     drop(tx);
-    for goroutine in all {
-        // Some of them panic on purpose.
-        if goroutine.join().is_err_and(|payload| !payload.is::<u64>()) {
-            return Err("a goroutine has panicked that should not".into());
-        }
-    }
-    drain.join().map_err(|_| "the receiver has panicked".into())
+    // Some of them panic on purpose.
+    all.into_iter().try_for_each(|(one, seed)| ledger::joined(one, seed).map(drop))?;
+    ledger::joined(drain, 0).map(drop)
 }
 
 /// What one goroutine does.
-fn act(seed: u64, counts: &Counts, tx: Sender<u64>, rx: &Receiver<u64>) {
+fn act(seed: u64, ledger: &Ledger, tx: Sender<u64>, rx: &Receiver<u64>) {
     let mut rng = Rng::new(seed);
     let send = |n: u64| {
         if tx.send(n).is_ok() {
-            counts.sent.fetch_add(1, Ordering::Relaxed);
+            ledger.give(1);
         }
     };
     match rng.below(10) {
@@ -112,10 +66,10 @@ fn act(seed: u64, counts: &Counts, tx: Sender<u64>, rx: &Receiver<u64>) {
                 assert_eq!(thread::current().id(), here, "a locked goroutine has moved");
             }
         }
-        7 => std::panic::panic_any(seed),
+        7 => ledger::panics(seed),
         8 => {
             if rx.try_recv().is_ok() {
-                counts.received.fetch_add(1, Ordering::Relaxed);
+                ledger.take(1);
             }
         }
         _ => (0..rng.below(50)).for_each(|n| {

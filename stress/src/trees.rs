@@ -2,7 +2,6 @@
 //! yield before they have any. A tree counts its nodes by what it returns; the ledger counts them one by one.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::Run;
 use crate::ledger::{self, Ledger};
@@ -10,17 +9,7 @@ use crate::rng::Rng;
 
 /// One tree after the other, until the time is over.
 pub(crate) fn trees(run: &Run) -> Result<String, String> {
-    ledger::on(run, || {
-        let ledger = Arc::new(Ledger::default());
-        let mut rng = Rng::new(run.seed);
-        let end = Instant::now() + run.time;
-        let mut trees = 0;
-        while Instant::now() < end {
-            grow(&ledger, &mut rng)?;
-            trees += 1;
-        }
-        Ok(format!("{trees} trees, {}", ledger.settle()?))
-    })
+    ledger::waves(run, grow, |trees| format!("{trees} trees"))
 }
 
 /// Grows one tree, and waits for those of its nodes that are waited for.

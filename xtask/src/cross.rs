@@ -2,7 +2,7 @@
 //!
 //! The switch is written twice, and most machines can run only one of the two. Debian has all it takes to run the other: a
 //! compiler, its standard library for arm64, a linker and `qemu-user`. What is missing is installed (needs root), then the
-//! tests run; without arguments those of `gmp-context`, and every target of the workspace is compiled. `main.rs`
+//! tests run; without arguments those of `gmp-context`, and every target of the workspace is checked. `main.rs`
 //! calls it.
 //!
 //! Two traps, found the hard way. The emulator gets no `-L`: the dynamic linker of the cross compiler's C library would

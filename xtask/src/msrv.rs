@@ -1,4 +1,5 @@
-//! `cargo xtask msrv [--install]`: the published crates compile with the oldest compiler that they promise.
+//! `cargo xtask msrv [--install]`: the published crates, libraries and programs, compile with the oldest compiler that they
+//! promise, as they are and with all features.
 //!
 //! The compiler is rustup's toolchain of that version, or, where rustup cannot get it, Debian's package of it, unpacked
 //! into `target/tools` by `--install` (see [`crate::debian`]); the CI machine installs it by itself. Without either the
@@ -15,19 +16,23 @@ use crate::tools::may_install;
 const MSRV: &str = env!("CARGO_PKG_RUST_VERSION");
 
 pub(crate) fn run(args: &[String]) -> Result<Report, String> {
-    let (mut command, origin) = match compiler(may_install(args)) {
+    let (_, origin) = match compiler(may_install(args)) {
         Ok(found) => found,
         Err(reason) => return Ok(Report::skipped(format!("no Rust {MSRV}: {reason}"))),
     };
-    command.args(["check", "--lib", "--target-dir"]);
-    command.arg(target_dir()?.join("msrv"));
-    for name in published()? {
-        command.args(["--package", &name]);
-    }
     let mut report = Report::new("targets");
-    match build(&mut command, &[]) {
-        Ok(artifacts) => report.passed = artifacts.len(),
-        Err(error) => report.problem(error),
+    const PASSES: [&[&str]; 2] = [&[], &["--all-features"]];
+    for features in PASSES {
+        let (mut command, _) = compiler(false)?;
+        command.args(["check", "--lib", "--bins"]).args(features);
+        command.arg("--target-dir").arg(target_dir()?.join("msrv"));
+        for name in published()? {
+            command.args(["--package", &name]);
+        }
+        match build(&mut command, &[]) {
+            Ok(artifacts) => report.passed += artifacts.len(),
+            Err(error) => report.problem(error),
+        }
     }
     report.detail = format!("Rust {MSRV}, {origin}");
     Ok(report)

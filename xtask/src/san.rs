@@ -1,8 +1,8 @@
 //! `cargo xtask san [CRATE..]`: the tests under the address sanitizer, and `gmp-context`'s under the thread sanitizer and under
 //! valgrind.
 //!
-//! Needs a nightly compiler, for the thread sanitizer with its `rust-src`, and valgrind; what is missing is skipped, and said
-//! so. Not part of `cargo xtask ci`, which has to run on stable. The address sanitizer's fake stacks are off: they live on the
+//! Needs a nightly compiler, for the thread sanitizer with its `rust-src`, `llvm-symbolizer`, without which the sanitizers
+//! name no functions, and valgrind; what is missing is skipped, and said so. Not part of `cargo xtask ci`, which has to run on stable. The address sanitizer's fake stacks are off: they live on the
 //! heap, and code that looks at its own stack pointer must see the real one. The standard library is built anew for the
 //! thread sanitizer, which otherwise would not see what its locks order.
 //!
@@ -15,6 +15,7 @@ use crate::cargo::{build, cargo, target_dir, toolchain};
 use crate::gate::Report;
 use crate::harness::{self, Counts};
 use crate::process::capture;
+use crate::tools::in_path;
 
 /// The crates with most unsafe code; the others follow from the arguments.
 const DEFAULT: [&str; 4] = ["gmp-context", "gmp-sched", "gmp-netpoll", "gmp-preempt"];
@@ -23,8 +24,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// One sanitizer and what is run under it.
 struct Pass {
-    name: &'static str,
-    /// For `-Zsanitizer=`, and the name of the folder that it is built in.
+    /// For `-Zsanitizer=`, and the name of the pass and of the folder that it is built in.
     flag: &'static str,
     /// What it is told, by an environment variable. That the variable is set tells the tests that it is there.
     options: (&'static str, &'static str),
@@ -33,14 +33,12 @@ struct Pass {
 }
 
 const ADDRESS: Pass = Pass {
-    name: "address",
     flag: "address",
     options: ("ASAN_OPTIONS", "detect_stack_use_after_return=0:detect_leaks=0"),
     planted: "gmp-context scope",
 };
 
 const THREAD: Pass = Pass {
-    name: "thread",
     flag: "thread",
     // A child process, forked by a program with several threads, runs another one at once.
     options: ("TSAN_OPTIONS", "die_after_fork=0"),
@@ -50,6 +48,11 @@ const THREAD: Pass = Pass {
 pub(crate) fn run(args: &[String]) -> Result<Report, String> {
     if toolchain("nightly").is_none() {
         return Ok(Report::skipped("no nightly"));
+    }
+    if in_path("llvm-symbolizer").is_none() {
+        return Ok(Report::skipped(
+            "no llvm-symbolizer (Debian: llvm): what is found would have no names",
+        ));
     }
     let Some(host) = host() else { return Ok(Report::skipped("no sanitizer for this system")) };
     let defaults = DEFAULT.map(str::to_owned);
@@ -110,7 +113,7 @@ impl Pass {
             let out = capture(&mut command, LIMIT)?;
             let counts = Counts::of(&out.stdout);
             let test = format!("{} {}", artifact.package, artifact.target);
-            let name = format!("{} {test}", self.name);
+            let name = format!("{} {test}", self.flag);
             println!("  {name:<52} {:>4} passed", counts.passed);
             report.passed += counts.passed;
             if test.contains(self.planted) {

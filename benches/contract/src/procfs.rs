@@ -1,47 +1,67 @@
-//! What Linux says about the calling process.
+//! What Linux says about a process, the calling one or another.
 //!
-//! All of it reads `/proc/self`; elsewhere the workloads that need it fail with a message.
+//! All of it reads the process's folder below `/proc`; elsewhere the workloads that need it fail with a message.
 
-use std::fs;
+use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
-/// Resident memory plus page tables, in bytes: what a parked goroutine really costs.
+/// The folder of the calling process.
+const SELF: &str = "/proc/self";
+
+/// Resident memory plus page tables of the calling process, in bytes: what a parked goroutine really costs.
 ///
 /// # Panics
-/// Where `/proc/self/status` cannot be read.
+/// Where [`memory`] fails.
 #[must_use]
 pub fn resident_and_page_tables() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("/proc/self/status");
-    (field(&status, "VmRSS:") + field(&status, "VmPTE:")) * 1024
+    memory(Path::new(SELF)).expect("the memory of this process")
 }
 
-/// CPU time of all living threads, and how often they went to sleep of their own accord.
+/// [`cpu_and_wakeups`] of the calling process.
+///
+/// # Panics
+/// Where that fails.
+#[must_use]
+pub fn own_cpu_and_wakeups() -> (Duration, u64) {
+    cpu_and_wakeups(Path::new(SELF)).expect("the threads of this process")
+}
+
+/// Resident memory plus page tables, in bytes, of the process with this folder.
+///
+/// # Errors
+/// Where its `status` cannot be read, or does not say.
+pub fn memory(folder: &Path) -> io::Result<u64> {
+    let status = fs::read_to_string(folder.join("status"))?;
+    Ok((field(&status, "VmRSS:")? + field(&status, "VmPTE:")?) * 1024)
+}
+
+/// CPU time of all living threads of the process with this folder, and how often they went to sleep of their own accord.
 ///
 /// `schedstat` counts nanoseconds, where the process's `stat` counts hundredths of a second: too
 /// coarse to see a tenth of a percent.
 ///
-/// # Panics
-/// Where `/proc/self/task` cannot be read.
-#[must_use]
-pub fn cpu_and_wakeups() -> (Duration, u64) {
+/// # Errors
+/// Where its `task` cannot be read, or what is in there does not say.
+pub fn cpu_and_wakeups(folder: &Path) -> io::Result<(Duration, u64)> {
     let mut total = (Duration::ZERO, 0);
-    for task in fs::read_dir("/proc/self/task").expect("/proc/self/task").flatten() {
+    for task in fs::read_dir(folder.join("task"))?.flatten() {
         // A thread that ends between the two reads has used no CPU worth counting.
         let Ok(schedstat) = fs::read_to_string(task.path().join("schedstat")) else { continue };
         let Ok(status) = fs::read_to_string(task.path().join("status")) else { continue };
-        let on_cpu = schedstat.split_whitespace().next().and_then(|word| word.parse().ok());
-        total.0 += Duration::from_nanos(on_cpu.unwrap_or(0));
-        total.1 += field(&status, "voluntary_ctxt_switches:");
+        total.0 += Duration::from_nanos(field(&schedstat, "")?);
+        total.1 += field(&status, "voluntary_ctxt_switches:")?;
     }
-    total
+    Ok(total)
 }
 
-fn field(text: &str, name: &str) -> u64 {
+/// The number after `name` at the beginning of a line.
+fn field(text: &str, name: &str) -> io::Result<u64> {
     text.lines()
         .find_map(|line| line.strip_prefix(name))
         .and_then(|rest| rest.split_whitespace().next())
         .and_then(|word| word.parse().ok())
-        .unwrap_or(0)
+        .ok_or_else(|| io::Error::other(format!("no {name:?} in {text:?}")))
 }
 
 #[cfg(test)]
@@ -52,8 +72,18 @@ mod tests {
     fn fields() {
         let status =
             "VmPTE:\t      48 kB\nvoluntary_ctxt_switches:\t7\nnonvoluntary_ctxt_switches:\t9\n";
-        assert_eq!(field(status, "VmPTE:"), 48);
-        assert_eq!(field(status, "voluntary_ctxt_switches:"), 7);
-        assert_eq!(field(status, "VmRSS:"), 0);
+        assert_eq!(field(status, "VmPTE:").unwrap(), 48);
+        assert_eq!(field(status, "voluntary_ctxt_switches:").unwrap(), 7);
+        assert_eq!(field("123 456 7\n", "").unwrap(), 123);
+        assert!(field(status, "VmRSS:").is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_kernel_tells_of_a_process() {
+        let me = format!("/proc/{}", std::process::id());
+        assert!(memory(Path::new(&me)).unwrap() > 1 << 20);
+        assert!(cpu_and_wakeups(Path::new(&me)).unwrap().0 > Duration::ZERO);
+        assert!(memory(Path::new("/proc/no-such-process")).is_err());
     }
 }

@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::stats::percentile;
 use crate::workloads::{self, Workload};
 
 /// One run of one workload, as asked for on the command line.
@@ -43,6 +44,18 @@ pub enum Entry {
     Run(&'static str, fn(&Job) -> Outcome),
     /// Cannot, and says why; the report repeats it.
     Absent(&'static str, &'static str),
+}
+
+impl Outcome {
+    /// The median and the 99th percentile of `values`, checked by their number.
+    ///
+    /// # Panics
+    /// When there are none.
+    #[must_use]
+    pub fn p50_p99(values: &[f64]) -> Outcome {
+        let check = values.len() as u64;
+        Outcome { values: vec![percentile(values, 50.0), percentile(values, 99.0)], check }
+    }
 }
 
 impl Job {

@@ -3,11 +3,13 @@
 //! The server is the one of `http`. The other ends are held by another process, this program started once more with as
 //! many descriptors as the machine lets it have ([`hold`]). The server's memory and CPU time are the kernel's figures.
 
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use gmp_bench_contract::procfs;
 
 use crate::bench::http::{self, Server};
 
@@ -16,6 +18,12 @@ const REST: Duration = Duration::from_secs(1);
 
 /// How long the CPU time is watched.
 const WATCH: Duration = Duration::from_secs(3);
+
+/// How long a run does nothing but wait: before the connections, after them, and watching.
+pub(super) const RESTS: Duration = REST.saturating_mul(2).saturating_add(WATCH);
+
+/// How long the server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the holder says when all its connections are open.
 const HELD: &str = "held\n";
@@ -41,7 +49,8 @@ pub(super) fn measure(
     let mut server = Server::start(server)?;
     let body = http::first_answer(&mut server, addr, "/")?;
     std::thread::sleep(REST);
-    let before = memory(server.id())?;
+    let proc = PathBuf::from(format!("/proc/{}", server.id()));
+    let before = procfs::memory(&proc).map_err(lost)?;
     holder.args(["bench", "--hold", &addr.to_string(), &connections.to_string()]);
     let child = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     // It ends with its input, which is dropped here at the latest.
@@ -54,10 +63,11 @@ pub(super) fn measure(
         return Err(format!("the holder: {}", String::from_utf8_lossy(&out.stderr).trim()));
     }
     std::thread::sleep(REST);
-    let held = memory(server.id())?.saturating_sub(before);
-    let (used, start) = (cpu_time(server.id())?, Instant::now());
+    let held = procfs::memory(&proc).map_err(lost)?.saturating_sub(before);
+    let ((used, _), start) = (procfs::cpu_and_wakeups(&proc).map_err(lost)?, Instant::now());
     std::thread::sleep(WATCH);
-    let (used, elapsed) = (cpu_time(server.id())?.saturating_sub(used), start.elapsed());
+    let (used_by_now, _) = procfs::cpu_and_wakeups(&proc).map_err(lost)?;
+    let (used, elapsed) = (used_by_now.saturating_sub(used), start.elapsed());
     drop(child.stdin.take());
     child.wait().map_err(|e| format!("the holder: {e}"))?;
     Ok(Seen {
@@ -86,6 +96,7 @@ pub(super) fn hold(addr: &str, connections: &str) -> Result<(), String> {
 /// A connection on which one request has been answered.
 fn ask(addr: SocketAddr) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
     // The answer fits one segment.
     match stream.read(&mut [0; 4096])? {
@@ -94,33 +105,8 @@ fn ask(addr: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// Bytes that a process has in memory, with its page tables.
-fn memory(pid: u32) -> Result<u64, String> {
-    let text = read(&format!("/proc/{pid}/status"))?;
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        kib.ok_or_else(|| format!("no {name} in the status of process {pid}"))
-    };
-    Ok((field("VmRSS:")? + field("VmPTE:")?) << 10)
-}
-
-/// CPU time of all threads of a process, by the scheduler's clock: that of `stat` counts in hundredths of a second.
-fn cpu_time(pid: u32) -> Result<Duration, String> {
-    let folder = format!("/proc/{pid}/task");
-    let threads = fs::read_dir(&folder).map_err(|e| format!("{folder}: {e}"))?;
-    let mut nanos = 0;
-    for thread in threads {
-        let path = thread.map_err(|e| format!("{folder}: {e}"))?.path().join("schedstat");
-        let text = read(&path.to_string_lossy())?;
-        let used = text.split(' ').next().and_then(|field| field.parse::<u64>().ok());
-        nanos += used.ok_or_else(|| format!("{}: {text:?}", path.display()))?;
-    }
-    Ok(Duration::from_nanos(nanos))
-}
-
-fn read(path: &str) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))
+fn lost(e: io::Error) -> String {
+    format!("the server: {e}")
 }
 
 #[cfg(test)]
@@ -128,15 +114,6 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn the_kernel_tells_of_this_process() {
-        let me = std::process::id();
-        assert!(memory(me).unwrap() > 1 << 20);
-        assert!(cpu_time(me).unwrap() > Duration::ZERO);
-        assert!(memory(u32::MAX).is_err());
-    }
 
     #[test]
     fn a_connection_that_gets_no_answer_is_not_held() {

@@ -7,7 +7,7 @@ use gmp_bench_contract::workloads::{WORKLOADS, Workload};
 /// What `--help` prints.
 pub(super) const HELP: &str = "\
 cargo xtask bench [OPTIONS]
-  --quick           smaller sizes and 3 rounds: under 5 minutes
+  --quick           smaller sizes and 3 rounds
   --filter X[,Y]    only workloads whose name contains X or Y
   --only R[,S]      only these runtimes (gmp, go, tokio, may, ...)
   --n N             rounds (default 7)

@@ -22,6 +22,9 @@ const RUN_LIMIT: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(1
 /// A runtime whose first run of a workload takes longer, without `--quick` and with it, gets fewer rounds of it.
 const LONG: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
+/// How the workloads of [`idle`] begin.
+const IDLES: &str = "http_idle";
+
 /// Name, value and check of each quantity of one run.
 type Values = Vec<(String, f64, String)>;
 
@@ -72,6 +75,8 @@ fn measure(
 ) {
     let size = options.size(workload);
     let mut found: BTreeMap<(usize, String), Series> = BTreeMap::new();
+    // What every run waits for without doing anything counts for nobody.
+    let rests = if workload.name.starts_with(IDLES) { idle::RESTS } else { Duration::ZERO };
     // How many rounds each contestant still gets.
     let mut left = vec![options.rounds; contestants.len()];
     for round in 0..options.rounds {
@@ -115,7 +120,8 @@ fn measure(
                 }
             }
             progress.ran();
-            if round == 0 && start.elapsed() > LONG[usize::from(options.quick)] {
+            let took = start.elapsed().saturating_sub(rests);
+            if round == 0 && took > LONG[usize::from(options.quick)] {
                 left[at] = left[at].min(if options.quick { 0 } else { 2 });
             }
         }
@@ -132,17 +138,17 @@ fn contestants<'a>(
     options: &Options,
     missing: &mut Vec<Missing>,
 ) -> Vec<Contestant<'a>> {
+    // Servers are one workload of a program, asked in several ways.
+    let idles = workload.name.starts_with(IDLES);
+    let runs = if idles { "http" } else { workload.name };
     for program in &built.programs {
-        for (name, reason) in program.absent.iter().filter(|(name, _)| name == workload.name) {
-            let (workload, runtime) = (Some(name.clone()), program.runtime.clone());
+        for (_, reason) in program.absent.iter().filter(|(name, _)| name == runs) {
+            let (workload, runtime) = (Some(workload.name.into()), program.runtime.clone());
             missing.push(Missing { workload, runtime, reason: reason.clone() });
         }
     }
     let (procs, size) = (options.procs, options.size(workload));
     let limit = RUN_LIMIT[usize::from(options.quick)];
-    // Servers are one workload of a program, asked in several ways.
-    let idles = workload.name.starts_with("http_idle");
-    let runs = if idles { "http" } else { workload.name };
     let runners = built.programs.iter().filter(|p| p.runs.iter().any(|name| name == runs));
     if idles {
         return runners
@@ -256,7 +262,7 @@ fn idle_once(
     ])
 }
 
-/// A command with as many descriptors as the machine lets it have: echo and idle need 2000.
+/// A command with as many descriptors as the machine lets it have: echo and idle need 2,000, `http_idle_10k` 10,000.
 fn raised(program: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n \"$(ulimit -Hn)\"; exec \"$0\" \"$@\""]).arg(program);

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 use gmp_bench_contract::Entry::Run;
-use gmp_bench_contract::stats::percentile;
 use gmp_bench_contract::{Job, Outcome, run, xorshift};
 use parking_lot::Mutex;
 
@@ -124,8 +123,5 @@ fn beside(job: &Job, minus: f64, other: fn(u64, &AtomicBool)) -> Outcome {
     for other in others {
         other.join().expect("no panic");
     }
-    Outcome {
-        values: vec![percentile(&lengths, 50.0), percentile(&lengths, 99.0)],
-        check: lengths.len() as u64,
-    }
+    Outcome::p50_p99(&lengths)
 }

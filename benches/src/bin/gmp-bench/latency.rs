@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use gmp::go;
 use gmp::time::sleep;
-use gmp_bench_contract::stats::percentile;
 use gmp_bench_contract::{Job, Outcome, xorshift};
 
 /// `n` goroutines sleep 1 to 50 ms.
@@ -73,8 +72,5 @@ fn beside(job: &Job, minus: f64, other: fn(u64, &AtomicBool)) -> Outcome {
     for other in others {
         other.join().expect("no panic");
     }
-    Outcome {
-        values: vec![percentile(&lengths, 50.0), percentile(&lengths, 99.0)],
-        check: lengths.len() as u64,
-    }
+    Outcome::p50_p99(&lengths)
 }

@@ -9,7 +9,7 @@ use gmp::chan::bounded;
 use gmp::net::{TcpListener, TcpStream};
 use gmp::time::sleep;
 use gmp::{go, yield_now};
-use gmp_bench_contract::procfs::{cpu_and_wakeups, resident_and_page_tables};
+use gmp_bench_contract::procfs::{own_cpu_and_wakeups, resident_and_page_tables};
 use gmp_bench_contract::{Job, Outcome};
 
 /// Goroutines that wait for a channel to be closed; bytes and time each.
@@ -62,10 +62,10 @@ pub(crate) fn idle(job: &Job) -> Outcome {
         }));
     }
     sleep(Duration::from_secs(1));
-    let (cpu, wakeups) = cpu_and_wakeups();
+    let (cpu, wakeups) = own_cpu_and_wakeups();
     let start = Instant::now();
     sleep(Duration::from_secs(5));
-    let (cpu_after, wakeups_after) = cpu_and_wakeups();
+    let (cpu_after, wakeups_after) = own_cpu_and_wakeups();
     let seconds = start.elapsed().as_secs_f64();
     gate.close();
     drop(clients);

@@ -8,13 +8,8 @@ use gmp::chan::bounded;
 use gmp::go;
 use gmp::time::{Timer, sleep};
 use gmp_bench_contract::procfs::resident_and_page_tables;
-use gmp_bench_contract::stats::percentile;
+use gmp_bench_contract::timers::{SLEEPERS, TIMERS, each, far, nap, nth_to_stop};
 use gmp_bench_contract::{Job, Outcome, xorshift};
-
-/// Far away, and not in order: one to two hours.
-fn far(random: u64) -> Duration {
-    Duration::from_secs(3_600) + Duration::from_micros(random % 3_600_000_000)
-}
 
 fn timer(random: u64) -> Timer {
     Timer::after_func(far(random), || panic!("a timer fired an hour early"))
@@ -34,16 +29,14 @@ pub(crate) fn armed(job: &Job) -> Outcome {
     let armed = start.elapsed();
     let bytes = (resident_and_page_tables() - before) as f64 / n as f64;
     let start = Instant::now();
-    // 7919 is prime: every timer once, unless there is a multiple of 7919 of them.
-    let stopped = (0..n).filter(|i| timers[(i * 7919 % n) as usize].stop()).count();
-    let each = |took: Duration| took.as_secs_f64() * 1e9 / n as f64;
-    Outcome { values: vec![each(armed), bytes, each(start.elapsed())], check: stopped as u64 }
+    let stopped = (0..n).filter(|&i| timers[nth_to_stop(i, n)].stop()).count();
+    let values = vec![each(armed, n), bytes, each(start.elapsed(), n)];
+    Outcome { values, check: stopped as u64 }
 }
 
 /// Resets and stops timers, on every processor; ns each, of one processor.
 pub(crate) fn churn(job: &Job) -> Outcome {
-    const TIMERS: usize = 1_000;
-    let each = job.size / job.procs as u64;
+    let mine = job.size / job.procs as u64;
     let start = Instant::now();
     let all: Vec<_> = (0..job.procs as u64)
         .map(|seed| {
@@ -51,7 +44,7 @@ pub(crate) fn churn(job: &Job) -> Outcome {
                 let mut random = seed + 1;
                 let timers: Vec<_> = (0..TIMERS as u64).map(|i| timer(seed + i)).collect();
                 let mut live = 0;
-                for i in 0..each {
+                for i in 0..mine {
                     if i % 4 != 3 {
                         random = xorshift(random, 1);
                     }
@@ -67,12 +60,11 @@ pub(crate) fn churn(job: &Job) -> Outcome {
         })
         .collect();
     let live = all.into_iter().map(|goroutine| goroutine.join().expect("no panic")).sum();
-    Outcome { values: vec![start.elapsed().as_secs_f64() * 1e9 / each as f64], check: live }
+    Outcome { values: vec![each(start.elapsed(), mine)], check: live }
 }
 
 /// Sleepers beside goroutines that pass messages all the time; how late they wake up.
 pub(crate) fn late(job: &Job) -> Outcome {
-    const SLEEPERS: u64 = 1_000;
     let stop = Arc::new(AtomicBool::new(false));
     let pairs: Vec<_> = (0..2 * job.procs)
         .map(|_| {
@@ -91,28 +83,20 @@ pub(crate) fn late(job: &Job) -> Outcome {
             })
         })
         .collect();
-    let each = job.size / SLEEPERS;
+    let sleeps = job.size / SLEEPERS;
     let sleepers: Vec<_> = (0..SLEEPERS)
-        .map(|i| {
-            go(move || {
-                (0..each).map(|n| lateness(Duration::from_millis((i + n) % 10 + 1))).collect()
-            })
-        })
+        .map(|i| go(move || (0..sleeps).map(|n| lateness(nap(i, n))).collect()))
         .collect();
     let join = |goroutine: gmp::JoinHandle<Vec<f64>>| goroutine.join().expect("no panic");
     let late: Vec<f64> = sleepers.into_iter().flat_map(join).collect();
     // Relaxed: nothing but the flag is passed.
     stop.store(true, Ordering::Relaxed);
     pairs.into_iter().for_each(|pair| pair.join().expect("no panic"));
-    Outcome {
-        values: vec![percentile(&late, 50.0), percentile(&late, 99.0)],
-        check: late.len() as u64,
-    }
+    Outcome::p50_p99(&late)
 }
 
 fn lateness(length: Duration) -> f64 {
     let begin = Instant::now();
     sleep(length);
-    let late = begin.elapsed().checked_sub(length).expect("a sleep ended early");
-    late.as_secs_f64() * 1e3
+    gmp_bench_contract::timers::late(begin.elapsed(), length)
 }

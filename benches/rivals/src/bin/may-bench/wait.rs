@@ -27,14 +27,14 @@ pub fn pingpong(n: u64) -> (Duration, u64) {
     (start.elapsed(), sum)
 }
 
-pub fn mutex_8(n: u64) -> (Duration, u64) {
+pub fn mutex(k: u64, n: u64) -> (Duration, u64) {
     let counter = Arc::new(Mutex::new(0));
     let start = Instant::now();
-    let handles: Vec<_> = (0..8)
+    let handles: Vec<_> = (0..k)
         .map(|_| {
             let counter = Arc::clone(&counter);
             go!(move || {
-                for _ in 0..n / 8 {
+                for _ in 0..n / k {
                     *counter.lock().expect("no panic") += 1;
                 }
             })

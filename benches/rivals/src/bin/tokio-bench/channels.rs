@@ -106,14 +106,14 @@ pub async fn select_4(n: u64) -> (Duration, u64) {
     (start.elapsed(), sum)
 }
 
-pub async fn mutex_8(n: u64) -> (Duration, u64) {
+pub async fn mutex(k: u64, n: u64) -> (Duration, u64) {
     let counter = Arc::new(Mutex::new(0));
     let start = Instant::now();
-    let handles: Vec<_> = (0..8)
+    let handles: Vec<_> = (0..k)
         .map(|_| {
             let counter = Arc::clone(&counter);
             spawn(async move {
-                for _ in 0..n / 8 {
+                for _ in 0..n / k {
                     *counter.lock().await += 1;
                 }
             })

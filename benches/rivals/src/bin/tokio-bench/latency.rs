@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use gmp_bench_contract::stats::percentile;
 use gmp_bench_contract::{Job, Outcome};
 use tokio::spawn;
 use tokio::time::sleep;
@@ -63,8 +62,5 @@ pub fn blocking(job: &Job) -> Outcome {
         .await
         .expect("no panic")
     });
-    Outcome {
-        values: vec![percentile(&late, 50.0), percentile(&late, 99.0)],
-        check: late.len() as u64,
-    }
+    Outcome::p50_p99(&late)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use gmp_bench_contract::procfs::{cpu_and_wakeups, resident_and_page_tables};
+use gmp_bench_contract::procfs::{own_cpu_and_wakeups, resident_and_page_tables};
 use gmp_bench_contract::{Job, Outcome};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -75,10 +75,10 @@ async fn idle_task(n: u64) -> Outcome {
         }));
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let (cpu, wakeups) = cpu_and_wakeups();
+    let (cpu, wakeups) = own_cpu_and_wakeups();
     let start = Instant::now();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let (cpu_after, wakeups_after) = cpu_and_wakeups();
+    let (cpu_after, wakeups_after) = own_cpu_and_wakeups();
     let seconds = start.elapsed().as_secs_f64();
     gate.close();
     drop(clients);

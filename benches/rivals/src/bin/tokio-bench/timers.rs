@@ -10,16 +10,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use gmp_bench_contract::procfs::resident_and_page_tables;
-use gmp_bench_contract::stats::percentile;
+use gmp_bench_contract::timers::{SLEEPERS, TIMERS, each, far, nap, nth_to_stop};
 use gmp_bench_contract::{Job, Outcome, xorshift};
 use tokio::spawn;
 use tokio::sync::mpsc::channel;
 use tokio::time::{Sleep, sleep};
-
-/// Far away, and not in order: one to two hours.
-fn far(random: u64) -> Duration {
-    Duration::from_secs(3_600) + Duration::from_micros(random % 3_600_000_000)
-}
 
 /// Registers it with the timer wheel. Whether it was still to come.
 async fn poll_once(timer: &mut Pin<Box<Sleep>>) -> bool {
@@ -50,11 +45,11 @@ pub fn armed(job: &Job) -> Outcome {
             let start = Instant::now();
             let mut stopped = 0;
             for i in 0..n {
-                let timer = timers[(i * 7919 % n) as usize].take();
+                let timer = timers[nth_to_stop(i, n)].take();
                 stopped += u64::from(timer.is_some_and(|timer| !timer.is_elapsed()));
             }
-            let each = |took: Duration| took.as_secs_f64() * 1e9 / n as f64;
-            Outcome { values: vec![each(armed), bytes, each(start.elapsed())], check: stopped }
+            let values = vec![each(armed, n), bytes, each(start.elapsed(), n)];
+            Outcome { values, check: stopped }
         };
         spawn(body).await.expect("no panic")
     })
@@ -62,9 +57,8 @@ pub fn armed(job: &Job) -> Outcome {
 
 /// Resets timers, drops them and makes them anew, on every worker; ns each, of one worker.
 pub fn churn(job: &Job) -> Outcome {
-    const TIMERS: usize = 1_000;
     let procs = job.procs as u64;
-    let each = job.size / procs;
+    let mine = job.size / procs;
     let one = move |seed: u64| async move {
         let mut random = seed + 1;
         let mut timers = Vec::new();
@@ -72,7 +66,7 @@ pub fn churn(job: &Job) -> Outcome {
             timers.push(Some(timer(seed + i).await));
         }
         let mut live = 0;
-        for i in 0..each {
+        for i in 0..mine {
             if i % 4 != 3 {
                 random = xorshift(random, 1);
             }
@@ -87,22 +81,21 @@ pub fn churn(job: &Job) -> Outcome {
         }
         live
     };
-    let start = Instant::now();
-    let live = crate::runtime(job.procs).block_on(async move {
+    let (elapsed, live) = crate::runtime(job.procs).block_on(async move {
+        let start = Instant::now();
         let all: Vec<_> = (0..procs).map(|seed| spawn(one(seed))).collect();
         let mut live = 0;
         for task in all {
             live += task.await.expect("no panic");
         }
-        live
+        (start.elapsed(), live)
     });
-    Outcome { values: vec![start.elapsed().as_secs_f64() * 1e9 / each as f64], check: live }
+    Outcome { values: vec![each(elapsed, mine)], check: live }
 }
 
 /// Sleepers beside tasks that pass messages all the time; how late they wake up.
 pub fn late(job: &Job) -> Outcome {
-    const SLEEPERS: u64 = 1_000;
-    let (procs, each) = (job.procs, job.size / SLEEPERS);
+    let (procs, sleeps) = (job.procs, job.size / SLEEPERS);
     let late = crate::runtime(procs).block_on(async move {
         let body = async move {
             let stop = Arc::new(AtomicBool::new(false));
@@ -111,8 +104,8 @@ pub fn late(job: &Job) -> Outcome {
                 .map(|i| {
                     spawn(async move {
                         let mut late = Vec::new();
-                        for n in 0..each {
-                            late.push(lateness(Duration::from_millis((i + n) % 10 + 1)).await);
+                        for n in 0..sleeps {
+                            late.push(lateness(nap(i, n)).await);
                         }
                         late
                     })
@@ -131,10 +124,7 @@ pub fn late(job: &Job) -> Outcome {
         };
         spawn(body).await.expect("no panic")
     });
-    Outcome {
-        values: vec![percentile(&late, 50.0), percentile(&late, 99.0)],
-        check: late.len() as u64,
-    }
+    Outcome::p50_p99(&late)
 }
 
 /// Two tasks that pass a message back and forth.
@@ -158,6 +148,5 @@ async fn pair(stop: Arc<AtomicBool>) {
 async fn lateness(length: Duration) -> f64 {
     let begin = Instant::now();
     sleep(length).await;
-    let late = begin.elapsed().checked_sub(length).expect("a sleep ended early");
-    late.as_secs_f64() * 1e3
+    gmp_bench_contract::timers::late(begin.elapsed(), length)
 }
