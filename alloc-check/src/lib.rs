@@ -52,9 +52,13 @@ fn check(what: &str) {
 }
 
 #[cold]
-#[expect(clippy::print_stderr, reason = "that is what it is for")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a report before the process is aborted, by a library that nobody calls"
+)]
 fn refuse(what: &str) -> ! {
-    // The report allocates. Relaxed: whoever comes by meanwhile is as guilty.
+    // The report allocates. Relaxed: this thread sees its own store. Others may be let through, or report as well, until the
+    // process ends.
     FORBIDDEN.store(ptr::null_mut(), Ordering::Relaxed);
     eprintln!("gmp: {what} where the runtime must not\n{}", Backtrace::force_capture());
     std::process::abort()

@@ -74,12 +74,18 @@ fn run(release: bool, args: &[String]) -> Result<Report, String> {
     Ok(report)
 }
 
-/// Builds the library that checks allocations; `None` where it does not exist.
+/// Builds the library that checks allocations; `None` where it cannot exist.
 fn alloc_check() -> Result<Option<PathBuf>, String> {
     let mut command = cargo();
     build_silently(command.args(["build", "--package", "gmp-alloc-check"]), &[])?;
     let library = target_dir()?.join("debug/libgmp_alloc_check.so");
-    Ok(library.exists().then_some(library))
+    match library.exists() {
+        true => Ok(Some(library)),
+        false if cfg!(all(target_os = "linux", target_env = "gnu")) => {
+            Err(format!("{}: not built", library.display()))
+        }
+        false => Ok(None),
+    }
 }
 
 /// Runs one test executable, under an allocator if there is one, and adds what it says to `report`.

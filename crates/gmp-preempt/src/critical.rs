@@ -105,9 +105,11 @@ impl Section {
             // Compiler fence: pairs with S1; the look for a request stays behind the count (C3).
             compiler_fence(Ordering::SeqCst);
             signal_point();
+            // Mutant: does not look for a request that the handler left alone.
             if depth > 0 || !requested() || mutant!("preempt_leave_recheck") {
                 return;
             }
+            // Mutant: serves a request without holding further signals off.
             if mutant!("preempt_leave_guarded") {
                 return serve();
             }

@@ -98,12 +98,13 @@ impl Word {
             if seen & STOPPED != 0 {
                 return Ask::Stopped;
             }
+            // Mutant: does not look at `REQUESTED`, so that signals pile up.
             if seen & REQUESTED != 0 && !mutant!("preempt_ask_once") {
                 return Ask::Pending;
             }
             let asked = (seen | REQUESTED) + SENDER;
             // Release: pairs with Acquire in `arrive`; what was prepared for the stop (a successor)
-            // is visible to the handler.
+            // is visible to the handler. Mutant: publishes nothing to the handler.
             let release =
                 if mutant!("preempt_ask_release") { Ordering::Relaxed } else { Ordering::Release };
             match word.compare_exchange_weak(seen, asked, release, Ordering::Relaxed) {
@@ -145,6 +146,7 @@ impl Word {
             if seen & REQUESTED == 0 || seen & DETACHED != 0 {
                 return Arrival::Nothing;
             }
+            // Mutant: the handler decides first and sets `STOPPED` afterwards, in `sleep`.
             let stopped =
                 seen & !REQUESTED | if mutant!("preempt_stopped_late") { 0 } else { STOPPED };
             // Acquire: pairs with Release in `ask`. Release: pairs with Acquire in `is_stopped`; what
@@ -170,7 +172,7 @@ impl Word {
     /// R1 and R2, by anybody who is entitled by the hand-over: lets the thread go on.
     pub(crate) fn resume(&self) -> Resume {
         // Release: pairs with Acquire in `sleep`; what the resumer has done (gave it a processor) is
-        // visible to the thread. Acquire: pairs with Release in `arrive`.
+        // visible to the thread. Acquire: pairs with Release in `arrive`. Mutant: publishes nothing to the thread that goes on.
         let order =
             if mutant!("preempt_resume_release") { Ordering::Relaxed } else { Ordering::AcqRel };
         let before = self.0.0.fetch_and(!STOPPED, order);
@@ -188,6 +190,7 @@ impl Word {
         let word = &self.0.0;
         // Acquire: pairs with Release in `sent`.
         let mut seen = word.fetch_or(DETACHED, Ordering::Acquire) | DETACHED;
+        // Mutant: does not wait for senders.
         while seen & SENDERS != 0 && !mutant!("preempt_detach_wait") {
             self.0.wait(seen);
             // Acquire: pairs with Release in `sent`.
@@ -222,6 +225,7 @@ impl Stopping<'_> {
     pub(crate) fn sleep(self) {
         let futex = &self.0.0;
         let word = &futex.0;
+        // Mutant: as in `arrive`.
         if mutant!("preempt_stopped_late") {
             word.fetch_or(STOPPED, Ordering::Release);
         }
@@ -231,6 +235,7 @@ impl Stopping<'_> {
             if seen & STOPPED == 0 {
                 return;
             }
+            // Mutant: takes the expected value afresh, after the look at `STOPPED`.
             let expected =
                 if mutant!("preempt_sleep_recheck") { word.load(Ordering::Relaxed) } else { seen };
             futex.wait(expected);

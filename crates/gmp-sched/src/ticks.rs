@@ -1,9 +1,9 @@
 //! The clock of traces: a register of the processor where that is a clock, else the system's.
 //!
 //! An event of a trace costs little more than the time that is noted with it, so the time is noted as the processor counts
-//! it (9 ns here, where the system's clock takes 21), and turned into nanoseconds by whoever reads the events. How many
-//! ticks make a nanosecond is measured once, for some milliseconds before the first trace begins, and stays as it is:
-//! another scale a moment later would put events out of their order.
+//! it, which takes less than half as long as the system's clock (docs/experiments.md, "What seeing costs"), and is turned
+//! into nanoseconds by whoever reads the events. How many ticks make a nanosecond is measured once, for some milliseconds
+//! before the first trace begins, and stays as it is: another scale a moment later would put events out of their order.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -45,7 +45,7 @@ impl Moment {
 /// Now, in ticks. Async-signal-safe.
 #[inline]
 pub(crate) fn now() -> u64 {
-    // Relaxed: written before anything is noted (`Scale::get`).
+    // Relaxed: who notes has acquired it with the tracing that is on (`trace.rs`, `is_on`), others have called `Scale::get`.
     if COUNTED.load(Ordering::Relaxed) { sys::counter() } else { clock::now() }
 }
 
@@ -63,7 +63,8 @@ impl Scale {
         static SCALE: OnceLock<Scale> = OnceLock::new();
         *SCALE.get_or_init(|| {
             let steady = sys::is_steady();
-            COUNTED.store(steady, Ordering::Relaxed); // Relaxed: published with the tracing that begins.
+            // Relaxed: published by the cell, and by the tracing that begins (`set_tracing`).
+            COUNTED.store(steady, Ordering::Relaxed);
             if steady { Scale::measured() } else { Scale::of_the_system() }
         })
     }

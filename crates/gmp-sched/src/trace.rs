@@ -89,15 +89,17 @@ static RINGS: Lock<Rings> = Lock::new(Rings(MapVec::new()));
 pub fn set_tracing(on: bool) {
     if on {
         Scale::get();
-        BEGUN.store(ticks::now(), Ordering::Relaxed); // Relaxed: see `note_start`.
+        BEGUN.store(ticks::now(), Ordering::Relaxed); // Relaxed: published by `ON`, just below.
     }
-    ON.store(on, Ordering::Relaxed); // Relaxed: nothing is published; a few events more or less do not matter.
+    // Release: pairs with Acquire in `is_on`; publishes `BEGUN` and the choice of the clock (`ticks.rs`). When who sees it
+    // does not matter: a few events more or less.
+    ON.store(on, Ordering::Release);
 }
 
 /// Whether anything is to be noted.
 #[inline]
 fn is_on() -> bool {
-    ON.load(Ordering::Relaxed) // Relaxed: see `set_tracing`.
+    ON.load(Ordering::Acquire) // Acquire: pairs with Release in `set_tracing`.
 }
 
 /// Notes an event of the goroutine `g`, by the M that the caller runs on.
@@ -139,7 +141,8 @@ pub(crate) fn note_start(m: &M, g: GoId) {
 #[cold]
 fn note_start_on(m: &M, g: GoId) {
     let left_at = m.left_at.take();
-    // Relaxed: one of an earlier trace, whose successor was not noted, is older; else it does not matter.
+    // One of an earlier trace, whose successor was not noted, is older.
+    // Relaxed: `is_on` has acquired it.
     let is_recent = left_at > BEGUN.load(Ordering::Relaxed);
     let event = (TraceKind::Start, g, number_of(m.p()), m.id);
     put(m.trace_ring(), event, || if is_recent { left_at } else { ticks::now() });

@@ -1,6 +1,7 @@
 //! The protocol, without a terminal: what a process says of itself, and what becomes of the socket.
 
 use std::fs::Permissions;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -32,13 +33,23 @@ fn program() {
     gmp::chan::never::<()>().recv().unwrap_err();
 }
 
-fn attach(path: &Path) -> Client {
+/// Until there is something; fails if the child, which is to bring it about, has ended.
+fn until<T>(child: &mut Child, look: impl Fn() -> Option<T>) -> T {
     loop {
-        if let Ok(client) = Client::attach(path) {
-            return client;
+        if let Some(found) = look() {
+            return found;
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("the child has ended: {status}\n{said}");
         }
         std::thread::yield_now();
     }
+}
+
+fn attach(path: &Path, child: &mut Child) -> Client {
+    until(child, || Client::attach(path).ok())
 }
 
 #[test]
@@ -48,7 +59,7 @@ fn a_process_describes_itself() {
         // SAFETY: no thread-local is kept over a park.
         return unsafe { gmp::run(program) };
     };
-    let mut client = attach(&path);
+    let mut client = attach(&path, &mut child);
     let nil = "chan receive (nil chan)";
     let snapshot = loop {
         let snapshot = client.snapshot().unwrap();
@@ -70,7 +81,7 @@ fn a_process_describes_itself() {
     let trace = String::from_utf8(client.flight().unwrap()).unwrap();
     assert!(trace.starts_with("{\"displayTimeUnit\"") && trace.contains(nil), "{trace}");
     // Several at once; and the socket is the user's alone.
-    assert_eq!(attach(&path).snapshot().unwrap().goroutines, 11);
+    assert_eq!(attach(&path, &mut child).snapshot().unwrap().goroutines, 11);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -95,10 +106,9 @@ fn a_socket_left_behind_is_replaced_and_nothing_else() {
     let mut first = child(name, &path).unwrap();
     // Whose sockets are the user's only.
     let is_replaced = || std::fs::metadata(&path).is_ok_and(|m| m.mode() & 0o777 == 0o600);
-    while !is_replaced() {
-        std::thread::yield_now();
-    }
-    assert_eq!(attach(&path).snapshot().unwrap().pid, first.id());
+    until(&mut first, || is_replaced().then_some(()));
+    let pid = attach(&path, &mut first).snapshot().unwrap().pid;
+    assert_eq!(pid, first.id());
     // One that is in use stays.
     let second = child(name, &path).unwrap().wait_with_output().unwrap();
     assert!(!second.status.success());

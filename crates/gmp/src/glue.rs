@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gmp_preempt::{Observed, Target, barrier};
+use gmp_preempt::{Observed, Rest, Target, barrier};
 use gmp_sched::{Driver, MHandle, Preempt, Registers};
 
 use crate::net::poll::PollDriver;
@@ -84,7 +84,7 @@ unsafe impl Preempt for Signals {
 
     fn rest(&self, token: *mut ()) -> (bool, Option<u64>) {
         // SAFETY: as above.
-        unsafe { target(token) }.rest().map_or((false, None), |rest| (rest.asleep, rest.sleeps))
+        sleeps(unsafe { target(token) }.rest())
     }
 
     fn barrier(&self) -> bool {
@@ -114,6 +114,10 @@ fn nanoseconds(time: io::Result<Duration>) -> Option<u64> {
     u64::try_from(time.ok()?.as_nanos()).ok()
 }
 
+fn sleeps(rest: io::Result<Rest>) -> (bool, Option<u64>) {
+    rest.map_or((false, None), |rest| (rest.asleep, rest.sleeps))
+}
+
 // SAFETY: no thread is ever stopped, so none runs on before it is resumed.
 unsafe impl Preempt for Watch {
     fn attach(&self, _m: MHandle) -> io::Result<*mut ()> {
@@ -140,7 +144,7 @@ unsafe impl Preempt for Watch {
 
     fn rest(&self, token: *mut ()) -> (bool, Option<u64>) {
         // SAFETY: as above.
-        unsafe { observed(token) }.rest().map_or((false, None), |rest| (rest.asleep, rest.sleeps))
+        sleeps(unsafe { observed(token) }.rest())
     }
 
     fn barrier(&self) -> bool {

@@ -10,6 +10,7 @@ mod sync_common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use gmp::chan;
 use gmp::context::{Cancel, Context, background};
@@ -121,11 +122,18 @@ fn torn<P: Pair>(parties: Parties, n: usize) -> usize {
     missing
 }
 
-/// Rounds of all kinds until the torn one was found out.
+/// Rounds of all kinds until the torn one was found out. Both tests together take a second on a machine with two processors.
 fn rounds(parties: Parties) {
     const LOOKS: usize = 5_000;
+    /// Far below what the suite gives a file.
+    const LIMIT: Duration = Duration::from_secs(100);
+    let begun = Instant::now();
     let mut found = 0;
     while found < 100 {
+        assert!(
+            begun.elapsed() < LIMIT,
+            "the torn pair was found {found} times of 100 in {LIMIT:?}"
+        );
         assert_eq!(torn::<ErrThenDone>(parties, LOOKS), 0);
         assert_eq!(torn::<DoneThenErr>(parties, LOOKS), 0);
         found += torn::<Torn>(parties, LOOKS);

@@ -42,9 +42,12 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 /// Takes `signal` if it is pending, for this thread or the process. It is blocked here and alone in `only`.
 ///
 /// `sigwait` waits, and what is pending for the process may be another thread's at any time. So the signal is sent to this
-/// thread first, where it stays until `sigwait` takes it or the process's.
+/// thread first, where it stays until `sigwait` takes it or the process's. Which of the two it takes is the system's affair. If
+/// it is the process's, a second round takes the thread's, and nothing is left. If it is the thread's, more rounds would take
+/// that for ever: the process's stays pending, as it does while no thread has it unblocked.
 pub(crate) fn take_signal(signal: libc::c_int, only: &libc::sigset_t) {
-    loop {
+    const ROUNDS: usize = 2;
+    for _ in 0..ROUNDS {
         let mut pending = *only;
         // SAFETY: a set to be filled.
         unsafe { libc::sigpending(&raw mut pending) };

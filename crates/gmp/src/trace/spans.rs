@@ -95,7 +95,7 @@ impl<W: Write> Spans<W> {
                 self.goroutines.remove(&g);
             }
             TraceKind::Ready => {
-                // It may run already, noted by another thread in the same nanosecond.
+                // It may run already: it starts when the goroutine before it on that thread stopped, which may be earlier.
                 if let Some(Since::Waits { .. }) = self.goroutines.get(&g) {
                     self.finish(g, at, "")?;
                     self.goroutines.insert(g, Since::Waits { at, why: "runnable" });

@@ -1,21 +1,13 @@
 //! System calls that the kernel does not restart: they end as if there were no preemption.
 
 use std::hint::black_box;
-use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
-use super::{PROCS, alone, has, on, said, stops, until, with_hogs, work};
-
-const CASE: &str = "GMP_TEST_CASE";
-const TRACED: &str = "interrupted::strace_sees_hardly_a_call_interrupted";
-/// Calls that block, in strace's words. A `?` is for a name that some processors do not have.
-const BLOCKING: &str = "trace=nanosleep,clock_nanosleep,?poll,ppoll,recvfrom,read,accept4,wait4";
+use super::{PROCS, alone, stops, until, with_hogs, work};
 
 /// Whether the last call has failed with `EINTR`; it may fail with nothing else but `expected`.
 fn interrupted(failed: bool, expected: i32) -> usize {
@@ -47,7 +39,7 @@ fn receive(socket: &UnixStream) -> usize {
 /// Goroutines that make one call after the other which blocks their thread, and compute in between for up to `most` times
 /// `work`, until the main goroutine has slept for a millisecond as often as `done` wants. How many calls they have made, and
 /// how many were interrupted.
-fn calls(most: u64, done: impl Fn(usize) -> bool) -> (usize, usize) {
+pub(super) fn calls(most: u64, done: impl Fn(usize) -> bool) -> (usize, usize) {
     let counts = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
     let stop = Arc::new(AtomicBool::new(false));
     let all: Vec<_> = (0..2 * PROCS as u64)
@@ -73,62 +65,6 @@ fn calls(most: u64, done: impl Fn(usize) -> bool) -> (usize, usize) {
     stop.store(true, Ordering::Relaxed);
     all.into_iter().for_each(|one| one.join().unwrap());
     (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed))
-}
-
-/// What goroutines wait for on a plain thread: a byte, a lock, a child.
-fn waits() {
-    let (mut here, mut there) = UnixStream::pair().unwrap();
-    let echo = thread::spawn(move || {
-        let mut byte = [0];
-        (0..20).for_each(|_| {
-            there.read_exact(&mut byte).unwrap();
-            there.write_all(&byte).unwrap();
-        });
-    });
-    for n in 0..20 {
-        here.write_all(&[n]).unwrap();
-        let mut byte = [0];
-        // One plain call.
-        assert_eq!((here.read(&mut byte).unwrap(), byte), (1, [n]));
-    }
-    echo.join().unwrap();
-    assert!(Command::new("true").status().unwrap().success());
-}
-
-/// Blocking calls beside a ticker, and nothing else: strace, which sees every call, sees none interrupted; beside other
-/// programs, when a thread does not get the CPU back at once, one in a hundred at most.
-#[test]
-#[expect(clippy::print_stdout, reason = "says why it was skipped")]
-fn strace_sees_hardly_a_call_interrupted() {
-    if std::env::var_os(CASE).is_some() {
-        on(|| {
-            let others: Vec<_> = (0..2 * PROCS).map(|_| gmp::go(waits)).collect();
-            let (made, failed) = calls(1, |made| made > 600);
-            assert!(failed <= made / 100, "{failed} of {made}");
-            others.into_iter().for_each(|other| other.join().unwrap());
-        });
-        std::process::exit(0);
-    }
-    if !has("strace") {
-        return println!("skipped: there is no strace, or the tests run in an emulator");
-    }
-    let log = std::env::temp_dir().join(format!("gmp-strace-{}", std::process::id()));
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "--seccomp-bpf", "-e", BLOCKING, "-o"]).arg(&log);
-    strace.arg(std::env::current_exe().unwrap());
-    strace.args([TRACED, "--exact", "--nocapture", "--test-threads=1"]);
-    let out = strace.env(CASE, "x").output().unwrap();
-    let all = std::fs::read_to_string(&log).unwrap_or_default();
-    drop(std::fs::remove_file(&log));
-    if said(&out).contains("Operation not permitted") {
-        return println!("skipped: nobody may be traced here");
-    }
-    assert!(out.status.success(), "{}", said(&out));
-    let with = |word: &str| all.lines().filter(|line| line.contains(word)).collect::<Vec<_>>();
-    assert!(with("nanosleep(").len() > 150, "{}", all.len());
-    // The two others are what the kernel makes `EINTR` of when there is a handler; a restarted call is `ERESTARTSYS`.
-    let failed = ["EINTR", "ERESTART_RESTARTBLOCK", "ERESTARTNOHAND"].map(with).concat();
-    assert!(failed.len() <= 6, "{failed:#?}");
 }
 
 /// The worst that there is: goroutines that compute for a slice or two, and then make such a call, beside hogs. A signal

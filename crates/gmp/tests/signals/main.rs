@@ -6,6 +6,7 @@ mod debugger;
 mod interrupted;
 mod masks;
 mod others;
+mod strace;
 
 #[path = "../util/mod.rs"]
 mod util;

@@ -3,12 +3,14 @@
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::{ptr, thread};
 
 use super::{alone, handle, ignore, stops, until, with_hogs};
 
 static SEEN: AtomicUsize = AtomicUsize::new(0);
+/// The thread whose handler has run last.
+static LAST: AtomicI32 = AtomicI32::new(0);
 
 fn seen() -> usize {
     SEEN.load(Ordering::Relaxed)
@@ -18,6 +20,8 @@ fn seen() -> usize {
 extern "C" fn sample(_: libc::c_int) {
     black_box([0_u8; 1 << 10]);
     SEEN.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: no arguments, no failure.
+    LAST.store(unsafe { libc::gettid() }, Ordering::Relaxed);
 }
 
 /// SIGPROF each millisecond of time, and each of CPU time as far as the kernel's ticks allow.
@@ -90,8 +94,8 @@ fn a_hundred_thousand_signals() {
                 }
                 // Each of them still handles one: also those that are stopped.
                 for thread in threads() {
-                    let before = seen();
-                    while send(thread) && seen() == before {
+                    LAST.store(0, Ordering::Relaxed);
+                    while send(thread) && LAST.load(Ordering::Relaxed) != thread {
                         thread::yield_now();
                     }
                 }
