@@ -22,8 +22,8 @@ use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use crate::timers::Timers;
 use crate::worth::Worth;
 
-/// Stacks of the default size that a P keeps for itself. Half of them move to or from the shared pool at
-/// a time; more would keep touched pages from other Ps.
+/// Stacks of the default size that a P keeps for itself; beyond that they go to the shared pool, and come from it, one by
+/// one. More would keep touched pages from other Ps.
 pub(crate) const STACK_CACHE: usize = 32;
 
 /// Goroutine numbers that a P draws at once.

@@ -93,7 +93,7 @@ pub(crate) type Locked<'a> = LockGuard<'a, Heap>;
 /// Timers fired per look at the heap: bounds the time its lock is held, and the array below.
 const BATCH: usize = 32;
 
-/// A 4-ary heap: half the levels of a binary one, and the four children share a cache line (Go's choice).
+/// A 4-ary heap (Go's choice): half the levels of a binary one, and the four children lie in two neighbouring cache lines.
 const ARITY: usize = 4;
 
 impl Timers {
