@@ -21,7 +21,7 @@ use crate::errno::Errno;
 use crate::fatal::{Decimal, Hex};
 use crate::lock::Lock;
 use crate::slab::{self, Place};
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicPtr, AtomicUsize, Ordering};
 use crate::sys::{self, Fault};
 
 pub use crate::signal_stack::SignalStack;
