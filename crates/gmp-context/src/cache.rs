@@ -13,7 +13,7 @@ use core::fmt;
 use crate::limits::ReserveError;
 use crate::pool::{CLASSES, SMALLEST, StackPool, class_of};
 use crate::stack::{Listed, Stack};
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::plain::{AtomicU32, Ordering};
 
 /// Most stacks of one size: enough for programs that keep a few dozen coroutines; and their bytes, if all of them had grown
 /// to their limits.

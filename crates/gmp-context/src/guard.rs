@@ -21,7 +21,7 @@ use crate::errno::Errno;
 use crate::fatal::{Decimal, Hex};
 use crate::lock::Lock;
 use crate::slab::{self, Place};
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicPtr, AtomicUsize, Ordering};
 use crate::sys::{self, Fault};
 
 pub use crate::signal_stack::SignalStack;
@@ -35,7 +35,7 @@ const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 /// The handlers before ours, in the order of `SIGNALS`.
 struct Previous([UnsafeCell<MaybeUninit<libc::sigaction>>; 2]);
 
-// SAFETY: each is written under `INSTALLED`, before the handler that reads it exists, and not again.
+// SAFETY: each is written only under `INSTALLED`, and only while the handler that reads it is not installed.
 unsafe impl Sync for Previous {}
 
 static PREVIOUS: Previous = Previous([const { UnsafeCell::new(MaybeUninit::uninit()) }; 2]);
@@ -62,8 +62,10 @@ pub fn install() -> std::io::Result<()> {
 /// As `install`.
 pub fn try_install() -> Result<(), Errno> {
     let mut installed = INSTALLED.lock();
-    // Relaxed: published to the handler by `sigaction` below, a system call.
-    FRAME.store(sys::signal_frame_size(), Ordering::Relaxed);
+    if *installed == 0 {
+        // Relaxed: no handler of ours is there to read it; the system call that installs one comes after.
+        FRAME.store(sys::signal_frame_size(), Ordering::Relaxed);
+    }
     for (signal, previous) in SIGNALS.into_iter().zip(&PREVIOUS.0).skip(*installed) {
         // Look first, replace second: a fault between the two still finds the old handler, and ours never runs before
         // it knows its predecessor.
@@ -121,7 +123,7 @@ fn overflowed(fault: &Fault) -> Option<Place> {
         return None;
     }
     if fault.no_address {
-        // Relaxed: stored before the handler was installed.
+        // Relaxed: stored before a handler was installed, and not after.
         let needs = FRAME.load(Ordering::Relaxed) + RED_ZONE;
         return slab::find(fault.sp).filter(|stack| fault.sp < stack.limit + needs);
     }
@@ -173,7 +175,7 @@ unsafe fn pass_on(
     synchronous: bool,
 ) {
     let place = &PREVIOUS.0[usize::from(signal != SIGNALS[0])];
-    // SAFETY: filled before this handler was installed, and never written again.
+    // SAFETY: filled before this handler was installed, and not written since.
     let previous = unsafe { place.get().cast::<libc::sigaction>().read() };
     match previous.sa_sigaction {
         libc::SIG_IGN if !synchronous => {}

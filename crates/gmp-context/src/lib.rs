@@ -45,7 +45,7 @@
 //! # Reading order
 //! `context.rs` (the contract of a switch), `arch/x86_64.rs` (how it is done), `coroutine.rs` (the safe form),
 //! `generator.rs`, `segment.rs`, `room.rs`; then `memory.rs`, `pooled.rs`, `cache.rs`, `stack.rs`, `pool.rs`, `trim.rs`,
-//! `slab.rs`, `limits.rs` (where stacks come from); then `guard.rs`, `signal_stack.rs` (what happens at their end). `lock.rs`,
+//! `slab.rs`, `descriptor.rs`, `limits.rs` (where stacks come from); then `guard.rs`, `signal_stack.rs` (what happens at their end). `lock.rs`,
 //! `errno.rs`, `fatal.rs`, `tools/`, `sync.rs` and `sys/` serve those.
 //!
 //! # Without `std`
@@ -82,6 +82,7 @@ mod stack;
 mod trim;
 
 mod arch;
+mod descriptor;
 mod errno;
 mod fatal;
 mod limits;

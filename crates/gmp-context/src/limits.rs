@@ -8,7 +8,7 @@ use core::fmt;
 
 use crate::errno::Errno;
 use crate::slab::Guards;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicUsize, Ordering};
 use crate::sys;
 
 /// Mappings left to the rest of the process when guards use them up: allocators and threads need some to report failure.

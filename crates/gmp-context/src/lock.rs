@@ -11,7 +11,7 @@
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::plain::{AtomicU32, Ordering};
 use crate::sys;
 
 const FREE: u32 = 0;

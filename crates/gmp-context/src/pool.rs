@@ -18,7 +18,7 @@ use crate::limits::{Cause, ReserveError};
 use crate::lock::{Guard, Lock};
 use crate::slab::{self, Guards, Run, Slab};
 use crate::stack::Stack;
-use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::plain::{AtomicBool, AtomicU32, Ordering};
 use crate::sys;
 
 /// Logarithms of the smallest and largest stack: 16 KiB, in which nothing can print a backtrace any more, and 64 GiB, the

@@ -2,8 +2,8 @@
 //!
 //! A mapping per stack would cost two system calls and, worse, one or two of the kernel's 65,530 mappings. So stacks are
 //! slots of large mappings. What describes a slab lies outside of it, in memory that is never unmapped: the fault
-//! handler walks the descriptors without a lock while other threads map and unmap. `pool.rs` owns the slabs of its
-//! classes, `guard.rs` only looks.
+//! handler walks the descriptors (`descriptor.rs`) without a lock while other threads map and unmap. `pool.rs` owns the slabs
+//! of its classes, `guard.rs` only looks.
 //!
 //! ```text
 //!  start            first                         first + stride
@@ -28,9 +28,10 @@
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
+use crate::descriptor::{Descriptor, Extent};
 use crate::errno::Errno;
 use crate::limits;
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::sys;
 use crate::tools;
 
@@ -52,23 +53,15 @@ pub(crate) fn guard_len(size: usize) -> usize {
     ((size >> 17) | 1).min(15) * sys::page_size()
 }
 
-/// One slab, or a descriptor waiting to become one (`start` is 0). Never freed, so `&'static`.
+/// One slab, or a descriptor waiting to become one. Never freed, so `&'static`.
 #[repr(align(128))]
 pub(crate) struct Slab {
-    /// First byte of the mapping, 0 while there is none. The handler reads it first.
-    start: AtomicUsize,
-    /// First byte of the first slot's guard.
-    first: AtomicUsize,
-    /// Logarithm of the stack size.
-    class: AtomicU32,
-    /// Number of slots.
-    slots: AtomicU32,
+    /// Where it lies and what it is cut into. The handler reads it.
+    descriptor: Descriptor<AtomicUsize>,
     /// Which pool it belongs to; see `StackPool::id`.
     owner: AtomicU32,
     /// Slots guarded by `mprotect`.
     protected: AtomicU32,
-    /// It describes a slab, or is about to.
-    taken: AtomicBool,
     /// The rest, for the owner.
     pub(crate) state: State,
 }
@@ -124,36 +117,34 @@ pub(crate) struct Place {
 impl Slab {
     /// Bytes of a stack.
     pub(crate) fn size(&self) -> usize {
-        // Relaxed: constant while the caller owns the slab or a slot of it, published by the class lock.
-        1 << self.class.load(Ordering::Relaxed)
+        1 << self.descriptor.class()
     }
 
     /// Number of slots.
     pub(crate) fn slots(&self) -> u32 {
-        self.slots.load(Ordering::Relaxed) // Relaxed: as in `size`.
+        self.descriptor.slots()
     }
 
     /// Number of the pool it belongs to.
     pub(crate) fn owner(&self) -> u32 {
-        self.owner.load(Ordering::Relaxed) // Relaxed: as in `size`.
+        // Relaxed: constant while the caller owns the slab or a slot of it, published by the class lock.
+        self.owner.load(Ordering::Relaxed)
     }
 
     /// Bytes of the whole mapping.
     pub(crate) fn len(&self) -> usize {
-        head_len(self.slots()) + self.slots() as usize * (self.size() + guard_len(self.size()))
+        len_of(self.descriptor.class(), self.slots())
     }
 
     /// Lowest usable byte of a slot.
     pub(crate) fn limit(&self, slot: u32) -> NonNull<u8> {
         let guard = guard_len(self.size());
         let offset = slot as usize * (self.size() + guard) + guard;
-        let address = self.first.load(Ordering::Relaxed) + offset; // Relaxed: as in `size`.
-        NonNull::new(ptr::with_exposed_provenance_mut(address)).expect("gmp: slab at address 0")
+        mapped(self.descriptor.first() + offset)
     }
 
     fn link(&self, slot: u32) -> *mut u32 {
-        // Relaxed: as in `size`.
-        let links = ptr::with_exposed_provenance_mut::<u32>(self.start.load(Ordering::Relaxed));
+        let links = ptr::with_exposed_provenance_mut::<u32>(self.descriptor.start());
         links.wrapping_add(slot as usize)
     }
 
@@ -270,6 +261,17 @@ fn head_len(slots: u32) -> usize {
     (slots as usize * size_of::<u32>()).next_multiple_of(sys::page_size())
 }
 
+/// Bytes of the whole mapping of `slots` stacks of `1 << class` bytes.
+fn len_of(class: u32, slots: u32) -> usize {
+    let size = 1 << class;
+    head_len(slots) + slots as usize * (size + guard_len(size))
+}
+
+/// The pointer to an address in a slab.
+fn mapped(address: usize) -> NonNull<u8> {
+    NonNull::new(ptr::with_exposed_provenance_mut(address)).expect("gmp: slab at address 0")
+}
+
 /// Which kind of guard pages a slab gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Guards {
@@ -297,9 +299,7 @@ impl Run {
         let (slab, count) = (self.slab, self.count as usize);
         let guard = guard_len(slab.size());
         let stride = slab.size() + guard;
-        let first = slab.first.load(Ordering::Relaxed) + self.first as usize * stride; // Relaxed: as in `size`.
-        let first = ptr::with_exposed_provenance_mut(first);
-        let first = NonNull::new(first).ok_or(Errno(libc::ENOMEM))?;
+        let first = mapped(slab.descriptor.first() + self.first as usize * stride);
         if how == Guards::Light {
             // SAFETY: inside the slab's mapping, in slots that nobody but this claimer uses.
             return unsafe { sys::guard_light_each(first, guard, stride, count) };
@@ -327,18 +327,12 @@ impl Run {
 
 /// Maps a slab of `slots` stacks of `1 << class` bytes, as yet without guards. Two system calls.
 pub(crate) fn create(class: u32, slots: u32, owner: u32) -> Result<&'static Slab, Errno> {
-    let size = 1_usize << class;
-    let slab = descriptor()?;
-    let len = head_len(slots) + slots as usize * (size + guard_len(size));
-    let start = sys::map(len).inspect_err(|_| retire(slab))?;
-    let first = start.addr().get() + head_len(slots);
-    start.as_ptr().expose_provenance();
-    slab.class.store(class, Ordering::Relaxed); // Relaxed, all four: the store of `start` below publishes them.
-    slab.slots.store(slots, Ordering::Relaxed);
+    let slab = claim()?;
+    let start = sys::map(len_of(class, slots)).inspect_err(|_| retire(slab))?;
+    let start = start.as_ptr().expose_provenance();
+    // Relaxed: who takes a stack of it learns of the slab through the class lock.
     slab.owner.store(owner, Ordering::Relaxed);
-    slab.first.store(first, Ordering::Relaxed);
-    // Release: pairs with Acquire in `find`; who sees the start sees what it is the start of.
-    slab.start.store(start.addr().get(), Ordering::Release);
+    slab.descriptor.publish(Extent { start, first: start + head_len(slots), class, slots });
     Ok(slab)
 }
 
@@ -347,38 +341,35 @@ pub(crate) fn create(class: u32, slots: u32, owner: u32) -> Result<&'static Slab
 /// # Safety
 /// The caller owns it, and no stack of it is handed out.
 pub(crate) unsafe fn destroy(slab: &'static Slab) {
-    let len = slab.len();
-    let start = slab.start.load(Ordering::Relaxed); // Relaxed: as in `Slab::size`.
-    // Relaxed: the handler of a fault in this slab cannot be running, since nobody uses a stack of it.
-    slab.start.store(0, Ordering::Relaxed);
-    if let Some(start) = NonNull::new(ptr::with_exposed_provenance_mut(start)) {
+    let (start, len) = (mapped(slab.descriptor.start()), slab.len());
+    slab.descriptor.withdraw(|| {
         EPOCH.fetch_add(1, Ordering::Relaxed); // Relaxed: as in `epoch`.
         // SAFETY: no stack is handed out — the caller's promise — and the links die with them.
         unsafe { sys::unmap(start, len) };
-    }
+    });
     retire(slab);
 }
 
 /// The slot that `address` lies in, of whatever pool.
 ///
-/// Async-signal-safe. For an address in a stack or guard that is handed out the answer is exact; for any other it may be
-/// stale, since slabs come and go meanwhile.
+/// Async-signal-safe. For an address in a stack or guard that is handed out, or in any other memory that stays mapped
+/// meanwhile, the answer is exact (`descriptor.rs` says why); for one that is nobody's it may be stale, since slabs come and go.
 pub(crate) fn find(address: usize) -> Option<Place> {
-    // Acquire: pairs with Release in `descriptor`; makes the chunk's contents visible.
+    // Acquire: pairs with Release in `add_chunk`; makes the chunk's contents visible.
     let mut chunk = CHUNKS.load(Ordering::Acquire);
     // SAFETY: a chunk is never freed.
     while let Some(here) = unsafe { chunk.as_ref() } {
         for slab in &here.slabs {
-            // Acquire: pairs with Release in `create`; makes the fields below those of this start.
-            let start = slab.start.load(Ordering::Acquire);
-            if start == 0 || address < start || address - start >= slab.len() {
+            let Some(Extent { start, first, class, slots }) = slab.descriptor.read() else {
+                continue;
+            };
+            if address < start || address - start >= len_of(class, slots) {
                 continue;
             }
-            let stride = slab.size() + guard_len(slab.size());
-            let first = slab.first.load(Ordering::Relaxed); // Relaxed: published by `start`.
-            let guard = address.checked_sub(first)? / stride * stride + first;
-            let limit = guard + guard_len(slab.size());
-            return Some(Place { limit, top: guard + stride });
+            let guard = guard_len(1 << class);
+            let stride = (1 << class) + guard;
+            let below = address.checked_sub(first)? / stride * stride + first;
+            return Some(Place { limit: below + guard, top: below + stride });
         }
         chunk = here.next.load(Ordering::Relaxed); // Relaxed: written before the chunk was published.
     }
@@ -409,22 +400,18 @@ pub(crate) fn epoch() -> usize {
 
 static CHUNKS: AtomicPtr<Chunk> = AtomicPtr::new(ptr::null_mut());
 
-/// A descriptor that describes nothing, reset.
+/// A descriptor for the caller, reset.
 ///
 /// Without a lock, because all pools share the descriptors: a runtime's, which is used where its threads cannot be stopped,
 /// and others, whose users may be stopped anywhere, and would keep the runtime waiting. The newest chunk comes first, and
 /// only while it is full are older ones looked at, so few looks find one.
-fn descriptor() -> Result<&'static Slab, Errno> {
+fn claim() -> Result<&'static Slab, Errno> {
     loop {
         // Acquire: as in `find`.
         let mut chunk = CHUNKS.load(Ordering::Acquire);
         // SAFETY: a chunk is never freed.
         while let Some(here) = unsafe { chunk.as_ref() } {
-            // Relaxed: a first guess. Acquire: pairs with Release in `retire`; the cells are the caller's from here on.
-            let claimed = here.slabs.iter().find(|slab| {
-                !slab.taken.load(Ordering::Relaxed) && !slab.taken.swap(true, Ordering::Acquire)
-            });
-            if let Some(slab) = claimed {
+            if let Some(slab) = here.slabs.iter().find(|slab| slab.descriptor.claim()) {
                 slab.state.reset();
                 return Ok(slab);
             }
@@ -438,8 +425,7 @@ fn descriptor() -> Result<&'static Slab, Errno> {
 fn retire(slab: &'static Slab) {
     // Relaxed, both: a count, which orders nothing, and our own field.
     PROTECTED.fetch_sub(slab.protected.swap(0, Ordering::Relaxed) as usize, Ordering::Relaxed);
-    // Release: pairs with Acquire in `descriptor`.
-    slab.taken.store(false, Ordering::Release);
+    slab.descriptor.retire();
 }
 
 /// Makes more of them. Two at once make more than was asked for.

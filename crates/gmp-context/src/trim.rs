@@ -25,7 +25,7 @@
 use crate::lock::Lock;
 use crate::pool::{Class, StackPool};
 use crate::slab::{self, Slab};
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::plain::{AtomicBool, Ordering};
 use crate::tools;
 
 /// Slots that are looked at before others get the lock: some 12 µs if all have pages.

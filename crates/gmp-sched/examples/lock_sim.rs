@@ -29,17 +29,28 @@ const END: u64 = 3_000_000;
 #[derive(Clone, Copy)]
 enum Step {
     Want,
-    /// `left`: first pauses to come before the CPU is yielded.
+    /// `looks`: how many follow without another wait, as long as it finds the lock taken.
     Look {
-        round: u32,
-        left: u64,
-        looks: u32,
-    },
-    Yield {
-        yields: u32,
+        patience: Patience,
         looks: u32,
     },
     Release,
+}
+
+/// As in `lock.rs`, but for `left`, which counts first pauses.
+#[derive(Clone, Copy)]
+struct Patience {
+    round: u32,
+    left: u64,
+    yields: u32,
+}
+
+/// What a look at the lock has led to, and when.
+enum Look {
+    Got,
+    Taken(u64),
+    /// It was free, and somebody else was faster.
+    Missed(u64),
 }
 
 struct Machine {
@@ -121,33 +132,39 @@ impl Machine {
         self.events.push(Reverse((at, core)));
     }
 
-    /// A look by somebody who waits: when it is over, unless it has led to the lock.
-    fn look(&mut self, core: usize, now: u64) -> Option<u64> {
-        let mut at = self.fetch(core, now, false);
-        if !self.taken {
-            let (later, got) = self.try_take(core, at);
-            if got {
-                self.away -= 1;
-                self.longest = self.longest.max(later - self.since[core]);
-                return None;
-            }
-            at = later;
+    /// A look by somebody who stays away: it takes the lock if that is free.
+    fn look(&mut self, core: usize, now: u64) -> Look {
+        let at = self.fetch(core, now, false);
+        if self.taken {
+            return Look::Taken(at);
         }
-        Some(at)
+        let (at, got) = self.try_take(core, at);
+        if !got {
+            return Look::Missed(at);
+        }
+        self.away -= 1;
+        self.longest = self.longest.max(at - self.since[core]);
+        Look::Got
     }
 
-    /// How many first pauses the wait of this round is long.
-    fn firsts(&self, round: u32) -> u64 {
+    /// Waits for the next look, as `Patience::wait` does.
+    fn wait(&mut self, core: usize, now: u64, mut patience: Patience) {
         let others = if self.proportional { self.away.min(MOST_AWAY) } else { 1 };
-        others << round
-    }
-
-    /// The wait of `round`, after which it looks, as `Patience::wait` says.
-    fn wait(&mut self, core: usize, now: u64, round: u32, left: u64) {
-        let firsts = self.firsts(round);
-        let pause = self.about(PAUSES * firsts);
-        let left = left.saturating_sub(firsts);
-        self.next(core, now + pause, Step::Look { round: round + 1, left, looks: 0 });
+        let (pause, looks) = if patience.left > 0 {
+            let firsts = others << patience.round;
+            patience.round += 1;
+            patience.left = patience.left.saturating_sub(firsts);
+            (self.about(PAUSES * firsts), LOOKS)
+        } else {
+            patience.yields += 1;
+            match patience.yields {
+                yields if yields > YIELDS => (NAP, 0),
+                _ if !self.proportional || others == 1 => (YIELD, 0),
+                // Nobody else wants the CPU: each yield is in vain.
+                _ => (YIELD + self.about(PAUSES * others), LOOKS),
+            }
+        };
+        self.next(core, now + pause, Step::Look { patience, looks });
     }
 
     fn step(&mut self, core: usize, now: u64) {
@@ -157,35 +174,17 @@ impl Machine {
                 let (at, got) = self.try_take(core, now);
                 if !got {
                     self.away += 1;
-                    self.wait(core, at, 0, SPIN_FIRSTS);
+                    let patience = Patience { round: 0, left: SPIN_FIRSTS, yields: 0 };
+                    self.next(core, at, Step::Look { patience, looks: 0 });
                 }
             }
-            Step::Look { round, left, looks } => {
-                let Some(at) = self.look(core, now) else { return };
-                if looks < LOOKS {
-                    self.next(core, at + LOOK, Step::Look { round, left, looks: looks + 1 });
-                } else if left > 0 {
-                    self.wait(core, at, round, left);
-                } else {
-                    self.next(core, at + YIELD, Step::Yield { yields: 0, looks: 0 });
+            Step::Look { patience, looks } => match self.look(core, now) {
+                Look::Got => {}
+                Look::Taken(at) if looks > 0 => {
+                    self.next(core, at + LOOK, Step::Look { patience, looks: looks - 1 });
                 }
-            }
-            Step::Yield { yields, looks } => {
-                let Some(at) = self.look(core, now) else { return };
-                if looks > 0 {
-                    return self.next(core, at + LOOK, Step::Yield { yields, looks: looks - 1 });
-                }
-                // Nobody else wants the CPU: each yield is in vain.
-                let (pause, looks) = match yields {
-                    YIELDS.. => (NAP, 0),
-                    _ if self.proportional && self.away > 1 => {
-                        let firsts = self.firsts(0);
-                        (YIELD + self.about(PAUSES * firsts), LOOKS)
-                    }
-                    _ => (YIELD, 0),
-                };
-                self.next(core, at + pause, Step::Yield { yields: yields + 1, looks });
-            }
+                Look::Taken(at) | Look::Missed(at) => self.wait(core, at, patience),
+            },
             Step::Release => {
                 let at = self.fetch(core, now, true);
                 self.taken = false;

@@ -32,7 +32,7 @@ const SHAPE: [&str; 4] =
     ["#[cfg(not(loom))]\nmod imp {", "#[cfg(loom)]\nmod imp {", "mod plain {", "model"];
 
 pub(super) fn same_shape(files: &[File], breaches: &mut Vec<String>) {
-    for krate in ["gmp-sched", "gmp-netpoll", "gmp-preempt"] {
+    for krate in ["gmp-context", "gmp-sched", "gmp-netpoll", "gmp-preempt"] {
         let path = format!("crates/{krate}/src/sync.rs");
         let Some(file) = files.iter().find(|f| f.path == path) else {
             breaches.push(format!("{path} is missing: its protocols cannot be modelled"));

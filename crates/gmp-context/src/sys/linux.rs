@@ -7,7 +7,7 @@ use core::ffi::CStr;
 use core::ptr::{self, NonNull};
 
 use crate::errno::Errno;
-use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// `MADV_GUARD_INSTALL`, Linux 6.13: marks pages to fault without splitting the mapping. Not in `libc` yet.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
