@@ -149,7 +149,8 @@ impl Session {
     }
 
     /// The stack of `m` where it sleeps in the kernel.
-    fn copy_asleep(&mut self, m: &M) -> bool {
+    fn copy_asleep(&mut self, sched: &Scheduler, m: &M) -> bool {
+        let Some(cpu) = sched.cpu_time(m) else { return false };
         // Relaxed: written before its first goroutine, which `seen_g` has seen (Acquire; `set_g` has Release); 0 finds nothing.
         let tid = m.tid.load(Ordering::Relaxed);
         let Some(asleep) = sys::asleep(tid) else { return false };
@@ -159,7 +160,8 @@ impl Session {
         // SAFETY: room for that many words.
         let read = unsafe { sys::peek(at.sp, content.words, words) };
         (content.g, content.at, content.len) = (id, at, words);
-        read && asleep.is_still(tid)
+        // It has slept ever since if its clock has stood still.
+        read && sched.cpu_time(m) == Some(cpu)
     }
 
     /// The stack of `m` as its own thread sees it, or at rest, if it comes to rest before it looks.
@@ -275,7 +277,7 @@ fn show(
 ) {
     let (known, asleep) = if session.copy_halted(m) {
         (true, false)
-    } else if session.copy_asleep(m) {
+    } else if session.copy_asleep(sched, m) {
         (true, true)
     } else {
         let asleep = sched.is_asleep(m);

@@ -131,10 +131,3 @@ pub(crate) struct Asleep {
 pub(crate) fn asleep(_tid: i32) -> Option<Asleep> {
     None
 }
-
-impl Asleep {
-    /// There is none.
-    pub(crate) fn is_still(&self, _tid: i32) -> bool {
-        false
-    }
-}
