@@ -53,6 +53,8 @@ pub struct HogWatch {
     limit: u64,
     /// What was seen of the goroutine on each M, by the M's number.
     seen: HashMap<usize, Seen>,
+    /// A copy of a hog's stack.
+    stack: Vec<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,7 @@ impl HogWatch {
         HogWatch {
             limit: u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX),
             seen: HashMap::new(),
+            stack: Vec::new(),
         }
     }
 
@@ -86,7 +89,7 @@ impl HogWatch {
             hogs.extend(self.look_at(sched, m).map(|hog| (m, hog)));
         });
         for (m, (described, computed)) in hogs {
-            tell(sched, m, &described, computed, found);
+            tell(sched, m, &described, computed, &mut self.stack, found);
         }
     }
 
@@ -118,6 +121,7 @@ fn tell(
     m: &'static M,
     described: &Described,
     computed: u64,
+    stack: &mut Vec<u64>,
     found: &mut dyn FnMut(&Hog<'_>),
 ) {
     let mut name = [0; 64];
@@ -125,7 +129,8 @@ fn tell(
         // SAFETY: slots are never freed.
         unsafe { G::copy_name(g, described.id, &mut name) }
     });
-    let mut stack = Vec::with_capacity(on_thread::WORDS);
+    stack.clear();
+    stack.reserve(on_thread::WORDS);
     let mut seen = None;
     on_thread::visit_one(sched, m, &mut |thread| {
         // There is room: nothing is allocated while the studio is held.
@@ -142,6 +147,6 @@ fn tell(
         spawned_at: described.spawned_at,
         parent: described.parent,
         bubble: described.bubble,
-        thread: &OnThread { id, asleep, at, stack: &stack },
+        thread: &OnThread { id, asleep, at, stack },
     });
 }
