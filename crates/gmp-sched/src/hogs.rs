@@ -135,11 +135,12 @@ fn tell(
     on_thread::visit_one(sched, m, &mut |thread| {
         // There is room: nothing is allocated while the studio is held.
         stack.extend_from_slice(thread.stack);
-        seen = Some((thread.id, thread.asleep, thread.at));
+        seen = Some((thread.id, thread.asleep, thread.at, thread.frame_pointer));
     });
     // The studio is free again: `found` may take any lock.
     // It may have gone on meanwhile.
-    let Some((id, asleep, at)) = seen.filter(|seen| seen.0 == described.id) else { return };
+    let seen = seen.filter(|seen| seen.0 == described.id);
+    let Some((id, asleep, at, frame_pointer)) = seen else { return };
     found(&Hog {
         id,
         name: &name[..len],
@@ -147,6 +148,6 @@ fn tell(
         spawned_at: described.spawned_at,
         parent: described.parent,
         bubble: described.bubble,
-        thread: &OnThread { id, asleep, at, stack },
+        thread: &OnThread { id, asleep, at, frame_pointer, stack },
     });
 }

@@ -277,14 +277,13 @@ pub(crate) fn barrier_on_all_threads() -> impl Fn() -> bool {
     move || call(command) == 0
 }
 
-/// Copies `words` words from `address` to `to`, if all of them are mapped. The kernel does it: who writes there, or
-/// unmaps it, meanwhile is no harm.
+/// Copies so many bytes from `address` to `to`, if all of them are mapped. The kernel does it: who writes there, or unmaps it,
+/// meanwhile is no harm. Async-signal-safe.
 ///
 /// # Safety
 ///
 /// `to` has room for them.
-pub(crate) unsafe fn peek(address: usize, to: *mut u64, words: usize) -> bool {
-    let bytes = words * size_of::<u64>();
+pub(crate) unsafe fn peek(address: usize, to: *mut u8, bytes: usize) -> bool {
     let here = libc::iovec { iov_base: to.cast(), iov_len: bytes };
     let there = libc::iovec { iov_base: std::ptr::without_provenance_mut(address), iov_len: bytes };
     // SAFETY: no arguments.

@@ -116,7 +116,7 @@ pub(crate) fn usable_cpus() -> Option<usize> {
 /// # Safety
 ///
 /// None needed; the others' signature.
-pub(crate) unsafe fn peek(_address: usize, _to: *mut u64, _words: usize) -> bool {
+pub(crate) unsafe fn peek(_address: usize, _to: *mut u8, _bytes: usize) -> bool {
     false
 }
 
