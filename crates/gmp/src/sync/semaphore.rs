@@ -1,23 +1,16 @@
 //! `Semaphore`: permits, handed out first come, first served.
 //!
-//! ```text
-//! state   bits 1..   permits that nobody holds
-//!         bit 0      QUEUED: somebody waits; from then on only the holder of the queue's lock changes it
-//! ```
-//!
 //! While nobody waits, taking and giving back is one compare-and-swap. Once somebody waits, permits that
 //! come back go to the first in the queue, never to a newcomer, however few the newcomer asks for: a large
-//! request is not starved by small ones.
+//! request is not starved by small ones. The steps P1 to P3 are those of `semaphore_word.rs`.
 
 use std::mem::ManuallyDrop;
 
 use gmp_sched::{Lock, WaitReason};
 
-use super::atomic::{AtomicUsize, Ordering};
+use super::atomic::AtomicUsize;
+use super::semaphore_word::{self, Given, SemaphoreWord};
 use super::wait_list::{End, PoppedList, WaitList, WaitNode};
-
-const QUEUED: usize = 1;
-const ONE: usize = 2;
 
 /// A counting semaphore.
 ///
@@ -30,13 +23,13 @@ const ONE: usize = 2;
 /// ```
 #[derive(Debug)]
 pub struct Semaphore {
-    state: AtomicUsize,
+    word: SemaphoreWord<AtomicUsize>,
     waiters: Lock<WaitList>,
 }
 
 impl Semaphore {
     /// The largest number of permits.
-    pub const MAX_PERMITS: usize = usize::MAX >> 1;
+    pub const MAX_PERMITS: usize = semaphore_word::MAX;
 
     /// A semaphore with so many permits.
     ///
@@ -45,7 +38,8 @@ impl Semaphore {
     /// When there are more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     pub const fn new(permits: usize) -> Semaphore {
         assert!(permits <= Semaphore::MAX_PERMITS, "too many permits for a Semaphore");
-        Semaphore { state: AtomicUsize::new(permits * ONE), waiters: Lock::new(WaitList::new()) }
+        let word = SemaphoreWord::new(AtomicUsize::new(semaphore_word::full(permits)));
+        Semaphore { word, waiters: Lock::new(WaitList::new()) }
     }
 
     /// Takes `n` permits; they come back when the guard is dropped. Parks the goroutine, blocks a plain
@@ -53,7 +47,7 @@ impl Semaphore {
     /// ever be: for ever.
     #[inline]
     pub fn acquire(&self, n: usize) -> SemaphoreGuard<'_> {
-        if !self.take(n) {
+        if !self.word.take(n) {
             self.acquire_slow(n);
         }
         SemaphoreGuard { semaphore: self, permits: n }
@@ -62,7 +56,7 @@ impl Semaphore {
     /// Takes `n` permits if they are there and nobody waits. Neither parks nor blocks.
     #[inline]
     pub fn try_acquire(&self, n: usize) -> Option<SemaphoreGuard<'_>> {
-        self.take(n).then(|| SemaphoreGuard { semaphore: self, permits: n })
+        self.word.take(n).then(|| SemaphoreGuard { semaphore: self, permits: n })
     }
 
     /// Adds `n` permits, beyond those that guards give back. Neither parks nor blocks.
@@ -71,68 +65,24 @@ impl Semaphore {
     ///
     /// When there would be more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     pub fn release(&self, n: usize) {
-        // Relaxed: a first guess; the compare-and-swap decides.
-        let mut s = self.state.load(Ordering::Relaxed);
-        while s & QUEUED == 0 {
-            assert!(n <= Semaphore::MAX_PERMITS - s / ONE, "too many permits for a Semaphore");
-            // Release: pairs with Acquire in `take`; what the holder did is visible to the next.
-            match self.state.compare_exchange_weak(
-                s,
-                s + n * ONE,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => s = now,
-            }
+        match self.word.give(n) {
+            Given::Back => {}
+            Given::Queued => self.release_slow(n),
+            Given::TooMany => too_many(),
         }
-        self.release_slow(n);
     }
 
     /// The permits that nobody holds just now. Neither parks nor blocks.
     pub fn available(&self) -> usize {
-        // Relaxed: a snapshot.
-        self.state.load(Ordering::Relaxed) / ONE
-    }
-
-    fn take(&self, n: usize) -> bool {
-        // Relaxed: a first guess; the compare-and-swap decides.
-        let mut s = self.state.load(Ordering::Relaxed);
-        while s & QUEUED == 0 && s / ONE >= n {
-            // Acquire: pairs with Release in `release` and `release_slow`.
-            match self.state.compare_exchange_weak(
-                s,
-                s - n * ONE,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => s = now,
-            }
-        }
-        false
+        self.word.available()
     }
 
     #[cold]
     fn acquire_slow(&self, n: usize) {
         let node = WaitNode::new(n);
         let queue = self.waiters.lock();
-        loop {
-            // With the lock held QUEUED is not cleared, so once it is set nobody else changes the word.
-            if self.take(n) {
-                return;
-            }
-            let s = self.state.load(Ordering::Relaxed);
-            let short = s & QUEUED != 0 || s / ONE < n;
-            // Relaxed: the queue is published by its lock.
-            if short
-                && self
-                    .state
-                    .compare_exchange(s, s | QUEUED, Ordering::Relaxed, Ordering::Relaxed)
-                    .is_ok()
-            {
-                break;
-            }
+        if !self.word.queue(n) {
+            return;
         }
         node.wait(queue, |list| list, End::Back, WaitReason::Semaphore, || ());
     }
@@ -142,28 +92,32 @@ impl Semaphore {
         let mut granted = PoppedList::new();
         let fits = {
             let mut queue = self.waiters.lock();
-            // Acquire: pairs with Release here and in `release`, whose permits this one passes on.
-            let s = self.state.load(Ordering::Acquire);
-            if s & QUEUED == 0 {
+            // P3
+            let Some(over) = self.word.queued() else {
                 drop(queue);
                 return self.release(n);
-            }
-            let fits = n <= Semaphore::MAX_PERMITS - s / ONE;
-            let mut permits = s / ONE + if fits { n } else { 0 };
+            };
+            let fits = n <= Semaphore::MAX_PERMITS - over;
+            let mut permits = over + if fits { n } else { 0 };
             while let Some(first) =
                 queue.first_demand().filter(|&demand| demand <= permits).and_then(|_| queue.pop())
             {
                 permits -= first.demand();
                 granted.push(first);
             }
-            let queued = if queue.is_empty() { 0 } else { QUEUED };
-            // Release: as in `release`.
-            self.state.store((permits * ONE) | queued, Ordering::Release);
+            self.word.settle(permits, !queue.is_empty());
             fits
         };
         granted.wake(0);
-        assert!(fits, "too many permits for a Semaphore");
+        if !fits {
+            too_many();
+        }
     }
+}
+
+#[cold]
+fn too_many() -> ! {
+    panic!("too many permits for a Semaphore")
 }
 
 /// Permits, held until this is dropped, also when that happens in a panic.
