@@ -42,11 +42,11 @@ impl<W: WordLike> Frost<W> {
     /// F1 and F2; false if there are no barriers. `ask` asks every P to give way.
     pub(crate) fn begin(&self, barrier: impl Fn() -> bool, ask: impl FnOnce()) -> bool {
         self.frozen.swap(1, Ordering::SeqCst); // SeqCst: F1, before the barrier.
-        if !mutant!("frost_no_first_barrier") && !barrier() {
+        if !mutant("frost_no_first_barrier") && !barrier() {
             return false;
         }
         ask();
-        mutant!("frost_no_second_barrier") || barrier()
+        mutant("frost_no_second_barrier") || barrier()
     }
 
     /// F4, by who has begun it. `wake` wakes whoever sleeps on the word.
@@ -66,7 +66,7 @@ impl<W: WordLike> Frost<W> {
             return;
         }
         clear();
-        if !mutant!("frost_clears_blindly") && self.holds() {
+        if !mutant("frost_clears_blindly") && self.holds() {
             ask();
         }
     }
@@ -103,7 +103,7 @@ impl<W: WordLike> Frost<W> {
             }
             waits.set(false);
             // W3.
-            if !self.holds() || mutant!("frost_looks_once") {
+            if !self.holds() || mutant("frost_looks_once") {
                 return;
             }
         }
