@@ -67,7 +67,7 @@ impl Drop for Section {
         let section = critical();
         let kept = self.p.lease.leave(self.lease);
         if kept {
-            self.m.set_p(Some(self.p));
+            self.m.resume_p(self.p);
         }
         drop(section);
         if !kept {

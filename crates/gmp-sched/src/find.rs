@@ -101,12 +101,13 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     p.dispatches.set(d.wrapping_add(1));
     // Relaxed: a request of the monitor, seen soon enough; this M alone clears it.
     let asked = p.preempt.load(Ordering::Relaxed);
-    if asked && m.sched.may_clear_preempt() {
-        // What would have run in the slice that is over goes behind the others.
-        if let Some(g) = p.take_next() {
-            m.sched.push_local(p, g);
-        }
-        p.end_slice();
+    if asked {
+        m.sched.end_slice(p, || {
+            // What would have run in the slice that is over goes behind the others.
+            if let Some(g) = p.take_next() {
+                m.sched.push_local(p, g);
+            }
+        });
     }
     // What has waited for its time is not made to wait for the slice of somebody from the global queue.
     let now_and_then = d % CHECK_EVERY == 0;

@@ -81,16 +81,15 @@ impl Scheduler {
         })
     }
 
-    /// Whether a request to give way may be taken back, on g0: if the runtime is frozen it is the freezer's, and everybody
-    /// who would take it back there is about to wait.
-    pub(crate) fn may_clear_preempt(&self) -> bool {
-        !self.freezer.frost.is_frozen()
-    }
-
-    /// Ends the slice of a P that was left to the monitor, which never waits for a thaw.
-    pub(crate) fn end_slice_by_monitor(&self, p: &P) {
+    /// Ends the slice of `p`, which the caller has in its hands, `before` that is seen to, and takes back the request to give
+    /// way; nothing of it while the runtime is frozen, as the request is the freezer's then (C1, C2).
+    pub(crate) fn end_slice(&self, p: &P, before: impl FnOnce()) {
+        let end = || {
+            before();
+            p.end_slice();
+        };
         // Relaxed: whoever gets the P next is given it with more.
-        self.freezer.frost.clear(|| p.end_slice(), || p.preempt.store(true, Ordering::Relaxed));
+        self.freezer.frost.clear(end, || p.preempt.store(true, Ordering::Relaxed));
     }
 }
 

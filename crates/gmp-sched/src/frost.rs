@@ -9,13 +9,15 @@
 //!
 //! An M on g0, with something found that it is to run:
 //!
-//! - **W1** it looks at `frozen`, and goes on if that is not set. Since that was before F1's barrier, so was whatever it has
-//!   done before: it cannot take back the request of F2.
+//! - **W1** it looks at `frozen`, and goes on if that is not set: then that was before F1's barrier.
 //! - **W2** it says that it waits, and sleeps until `frozen` is not set.
 //! - **W3** it says that it does not wait any more, and looks at `frozen` again: the next freeze may have begun in between,
 //!   and have seen it wait. Whoever says so before F1's barrier is not seen to wait; whoever says so behind it sees `frozen`.
 //!
-//! The monitor, with a P in its hands whose request it takes back: a look, the clearing, a fence, a look again ([`Frost::clear`]).
+//! Who takes back a request to give way, with the P in its hands, and need not come by W1 or W2 before somebody else has it:
+//!
+//! - **C1** it looks at `frozen`, and leaves the request if that is set; else it takes the request back.
+//! - **C2** it looks at `frozen` again. What it took back may have been F2's; then it asks again ([`Frost::clear`]).
 //!
 //! An M that leaves a goroutine enters a critical section, a fence, and looks at its P's request: if there is none it goes
 //! straight on to another goroutine, else to g0. If F3 has seen it outside, it sees the request of F2.
@@ -58,14 +60,14 @@ impl<W: WordLike> Frost<W> {
         wake(&self.thaws);
     }
 
-    /// Takes back a request to give way, by the monitor: it passes no W1 and never waits. What it clears after it has looked
-    /// may be F2's; if it is, the look behind it sees F1, and it asks again. By who has the P in its hands, before anybody
-    /// else gets it.
+    /// C1 and C2, by who has the P in its hands: either clears and `ask`s no more, or nothing is lost of F2.
     pub(crate) fn clear(&self, clear: impl FnOnce(), ask: impl FnOnce()) {
         if self.is_frozen() {
             return;
         }
         clear();
+        // Light fence, in `holds` (C2): pairs with the barrier of F1. Either what was cleared came before F2's request, or
+        // `frozen` is seen.
         if !mutant("frost_clears_blindly") && self.holds() {
             ask();
         }

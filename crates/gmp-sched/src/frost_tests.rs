@@ -37,6 +37,8 @@ struct Model {
     hold: Hold<()>,
     /// The P's request.
     preempt: AtomicU32,
+    /// Whether the M of `hold` holds the P.
+    held: AtomicU32,
     goroutines: [Goroutine; 2],
 }
 
@@ -47,21 +49,20 @@ impl Model {
             waits: Waits::new(AtomicU32::new(0)),
             hold: Hold::new(),
             preempt: AtomicU32::new(0),
+            held: AtomicU32::new(1),
             goroutines: [Goroutine::new(), Goroutine::new()],
         })
     }
 
-    /// From g0: takes back a request to give way, and runs the first goroutine, and the second one straight after it if
-    /// nobody asks to give way. Ends on g0.
-    fn dispatch(&self) {
+    /// Takes back a request to give way.
+    fn end_slice(&self) {
+        let set = |asked| self.preempt.store(asked, Ordering::Relaxed);
+        self.frost.clear(|| set(0), || set(1));
+    }
+
+    /// In the first goroutine, with the P: it parks, and the second one runs straight after it if nobody asks to give way.
+    fn go_straight_on(&self) {
         let [first, second] = &self.goroutines;
-        self.preempt.store(0, Ordering::Relaxed);
-        if self.frost.holds() {
-            self.frost.wait(&self.waits, |_, _| thread::yield_now());
-        }
-        first.go_on();
-        self.hold.leave();
-        // The goroutine runs, and parks.
         let _ = self.hold.enter();
         let asked = self.preempt.load(Ordering::Relaxed) != 0;
         first.park();
@@ -69,6 +70,18 @@ impl Model {
             second.go_on();
             second.park();
         }
+    }
+
+    /// From g0: takes back a request to give way, and runs the first goroutine, and the second one straight after it if
+    /// nobody asks to give way. Ends on g0.
+    fn dispatch(&self) {
+        self.end_slice();
+        if self.frost.holds() {
+            self.frost.wait(&self.waits, |_, _| thread::yield_now());
+        }
+        self.goroutines[0].go_on();
+        self.hold.leave();
+        self.go_straight_on();
     }
 
     /// A dump: looks at the stacks of those that are parked.
@@ -79,7 +92,9 @@ impl Model {
             true
         };
         assert!(self.frost.begin(barrier, || self.preempt.store(1, Ordering::Relaxed)));
-        while !self.waits.get() && self.hold.is_seen_critical() {
+        // Acquire: pairs with Release where the P is laid down, and taken.
+        let held = || self.held.load(Ordering::Acquire) == 1;
+        while held() && !self.waits.get() && self.hold.is_seen_critical() {
             thread::yield_now();
         }
         for g in &self.goroutines {
@@ -131,16 +146,35 @@ fn model_the_monitor_does_not_take_back_the_freezers_request() {
         let runs = {
             let m = m.clone();
             thread::spawn(move || {
-                let [first, second] = &m.goroutines;
-                let set = |asked| m.preempt.store(asked, Ordering::Relaxed);
-                m.frost.clear(|| set(0), || set(1));
-                let _ = m.hold.enter();
-                let asked = m.preempt.load(Ordering::Relaxed) != 0;
-                first.park();
-                if !asked {
-                    second.go_on();
-                    second.park();
-                }
+                m.end_slice();
+                m.go_straight_on();
+                m.hold.leave();
+            })
+        };
+        m.dump();
+        runs.join().unwrap();
+    });
+}
+
+/// An M takes back a request, finds nothing, and lays the P down. Somebody in the middle of a goroutine takes it, whom the freezer
+/// does not look at any more.
+#[test]
+fn model_who_finds_nothing_does_not_take_back_the_freezers_request() {
+    model(|| {
+        let m = Model::new();
+        m.preempt.store(1, Ordering::Relaxed);
+        m.goroutines[0].parked.store(0, Ordering::Relaxed);
+        let runs = {
+            let m = m.clone();
+            thread::spawn(move || {
+                m.end_slice();
+                m.held.swap(0, Ordering::Release); // Release: pairs with Acquire in `dump`.
+                // The same thread stands for the other one, in a critical section as well: the lock of the lists orders the two.
+                m.held.swap(1, Ordering::Release); // Release: as above.
+                // Light fence: as in `M::set_p`; pairs with the second barrier of the freezer.
+                light_fence();
+                m.hold.leave();
+                m.go_straight_on();
                 m.hold.leave();
             })
         };

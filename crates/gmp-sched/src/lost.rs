@@ -127,12 +127,31 @@ impl LostThreads {
     /// Looks at those whose time has come; returns when the next one's comes.
     pub(crate) fn look(&mut self, sched: &'static Scheduler, now: u64) -> u64 {
         let mut next_look = NEVER;
+        let most = SELDOM + EACH * self.len;
+        self.retain(|m| {
+            let stays = is_still_lost(sched, m) && look_at(sched, m, now, most);
+            if stays {
+                next_look = next_look.min(m.lost.look_at.get());
+            }
+            stays
+        });
+        next_look
+    }
+
+    /// The runtime stops: those that have stopped for want of a P are released with the others (`stop.rs`, Z2). Whether any
+    /// are left that compute or sleep.
+    pub(crate) fn any_left(&mut self, sched: &'static Scheduler) -> bool {
+        self.retain(|m| is_still_lost(sched, m));
+        self.len > 0
+    }
+
+    /// Goes through all, and keeps those that `stays` says so of.
+    fn retain(&mut self, mut stays: impl FnMut(&'static M) -> bool) {
         let mut kept: Option<&'static M> = None;
         let mut at = self.first;
         while let Some(m) = at {
             at = m.lost.next.get();
-            if self.look_at(sched, m, now) {
-                next_look = next_look.min(m.lost.look_at.get());
+            if stays(m) {
                 kept = Some(m);
                 continue;
             }
@@ -143,45 +162,9 @@ impl LostThreads {
                 Some(before) => before.lost.next.set(at),
             }
         }
-        next_look
     }
 
-    /// One of them; whether it stays.
-    fn look_at(&self, sched: &'static Scheduler, m: &'static M, now: u64) -> bool {
-        match m.hold.lost() {
-            Lost::NoMore => return false,
-            Lost::Halted => {
-                m.hold.set(ptr::null_mut());
-                sched.queue_stopped(m);
-                // AcqRel: as in `settle`: queued first.
-                sched.blocked.fetch_sub(1, Ordering::AcqRel);
-                return false;
-            }
-            Lost::Still => {}
-        }
-        let record = &m.lost;
-        if now < record.look_at.get() {
-            return true;
-        }
-        let Some(cpu) = sched.cpu_time(m) else { return true };
-        if record.cpu.replace(cpu) == cpu {
-            let most = SELDOM + EACH * self.len;
-            record.pause.set((2 * record.pause.get()).min(most));
-            record.look_at.set(now + record.pause.get());
-            return true;
-        }
-        record.pause.set(SOON);
-        record.look_at.set(now + SOON);
-        if sched.grant(m) {
-            return false;
-        }
-        if cpu.saturating_sub(record.first.get()) >= GRACE && !has_slept(sched, m) {
-            sched.signal(m);
-        }
-        true
-    }
-
-    /// The runtime stops: they never run again. Asked as often as the preemption side may put them off.
+    /// The runtime stops: those that compute are stopped for good (Z3). Asked as often as the preemption side may put them off.
     pub(crate) fn abandon(&self, sched: &'static Scheduler) {
         for _ in 0..ASKED {
             let mut left = 0;
@@ -198,6 +181,44 @@ impl LostThreads {
             sys::nap();
         }
     }
+}
+
+/// Whether `m` is still without a P, and was not stopped for that; if it was, its goroutine is queued.
+fn is_still_lost(sched: &'static Scheduler, m: &'static M) -> bool {
+    match m.hold.lost() {
+        Lost::NoMore => false,
+        Lost::Halted => {
+            m.hold.set(ptr::null_mut());
+            sched.queue_stopped(m);
+            // AcqRel: as in `settle`: queued first.
+            sched.blocked.fetch_sub(1, Ordering::AcqRel);
+            false
+        }
+        Lost::Still => true,
+    }
+}
+
+/// Looks at `m` if its time has come, and again after `most` at the latest; whether it stays among the lost.
+fn look_at(sched: &'static Scheduler, m: &'static M, now: u64, most: u64) -> bool {
+    let record = &m.lost;
+    if now < record.look_at.get() {
+        return true;
+    }
+    let Some(cpu) = sched.cpu_time(m) else { return true };
+    if record.cpu.replace(cpu) == cpu {
+        record.pause.set((2 * record.pause.get()).min(most));
+        record.look_at.set(now + record.pause.get());
+        return true;
+    }
+    record.pause.set(SOON);
+    record.look_at.set(now + SOON);
+    if sched.grant(m) {
+        return false;
+    }
+    if cpu.saturating_sub(record.first.get()) >= GRACE && !has_slept(sched, m) {
+        sched.signal(m);
+    }
+    true
 }
 
 impl Scheduler {

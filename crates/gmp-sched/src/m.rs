@@ -22,7 +22,9 @@ use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::spare::Spare;
 use crate::sync::light_fence;
-use crate::sync::plain::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering, compiler_fence};
+use crate::sync::plain::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering, compiler_fence, fence,
+};
 use crate::sys::Use;
 use crate::trace::{self, Ring};
 
@@ -102,7 +104,7 @@ impl M {
 
     /// An M for a thread that is about to start.
     pub(crate) fn new(id: usize, sched: &'static Scheduler) -> &'static M {
-        let m = Box::leak(Box::new(M {
+        Box::leak(Box::new(M {
             id,
             sched,
             // On g0 a section is always open: the scheduler is never stopped.
@@ -135,9 +137,7 @@ impl M {
             turn: Cell::new(0),
             lost: lost::Record::default(),
             awake: awake::Record::default(),
-        }));
-        on_thread::add(m);
-        m
+        }))
     }
 
     /// Opens a critical section. If the P was taken while the thread slept, it waits for another one here.
@@ -200,10 +200,17 @@ impl M {
         if let Some(p) = p {
             // Release: pairs with Acquire in the monitor, which reads this M through the P.
             p.m.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
-            // For N3 of `next.rs`.
-            light_fence();
+            // SeqCst fence: pairs with the one in `begin_stop`; and for N3 of `next.rs`.
+            fence(Ordering::SeqCst);
         }
         self.hold.set(p.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut()));
+    }
+
+    /// Takes up again a P that was laid down, and that nobody has taken meanwhile.
+    #[inline]
+    pub(crate) fn resume_p(&'static self, p: &'static P) {
+        light_fence(); // For N3 of `next.rs`.
+        self.hold.set(ptr::from_ref(p).cast_mut());
     }
 
     /// The goroutine it runs.

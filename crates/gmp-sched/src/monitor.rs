@@ -197,12 +197,11 @@ pub(crate) fn run(sched: &'static Scheduler) {
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
     }
     sched.end_spares();
-    if lost.len() > 0 {
-        // Those that have stopped for want of a P are released with the others (stop.rs, Z2).
-        lost.look(sched, clock::now());
-        sched.monitor.parker.park_timeout(Some(stop::POLITE));
-        lost.abandon(sched);
+    let begun = clock::now();
+    while lost.any_left(sched) && !stop::is_firm(sched, clock::now() - begun) {
+        sys::nap();
     }
+    lost.abandon(sched);
     current::set_monitor(false);
     // Release: pairs with Acquire in `has_ended`.
     sched.monitor.ended.store(true, Ordering::Release);

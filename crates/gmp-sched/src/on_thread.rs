@@ -67,7 +67,7 @@ pub(crate) type Slot = crate::photo::Slot<Content>;
 /// All Ms of all runtimes, the newest first.
 pub(crate) static ALL: AtomicPtr<M> = AtomicPtr::new(ptr::null_mut());
 
-/// Adds an M, when it is made.
+/// Adds an M, by its thread, when that has been counted; one whose thread the system has refused never comes here.
 pub(crate) fn add(m: &'static M) {
     let mut newest = ALL.load(Ordering::Relaxed); // Relaxed: only its address is used before the exchange.
     loop {

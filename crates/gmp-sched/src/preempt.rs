@@ -119,9 +119,7 @@ pub(crate) fn enqueue_stopped(m: &'static M, p: &'static P, stopped: &'static M)
         // SAFETY: its thread waits, so it is alive.
         trace::note_preempted(m, stopped, unsafe { g.as_ref() }.id(), p);
     }
-    if m.sched.may_clear_preempt() {
-        p.end_slice();
-    }
+    m.sched.end_slice(p, || ());
     m.sched.queue_stopped(stopped);
 }
 
@@ -285,7 +283,7 @@ impl Scheduler {
             let id = unsafe { g.as_ref() }.id();
             trace::note_by_monitor(m, TraceKind::Stop(WaitReason::Preempted), id, p);
         }
-        self.end_slice_by_monitor(p);
+        self.end_slice(p, || ());
         look::lend(self, p, false);
         self.queue_stopped(m);
     }
@@ -293,7 +291,11 @@ impl Scheduler {
     /// H2 and H7 at the end of the runtime: spares that were assigned end like others, and nobody is left in the middle of
     /// leaving its P, unless the kernel does not let it run. By the monitor.
     pub(crate) fn end_spares(&'static self) {
-        on_thread::for_each(self, &mut |m| self.reclaim_spare(m));
+        on_thread::for_each(self, &mut |m| {
+            self.reclaim_spare(m);
+            // In no list are spares, and those whose goroutine has locked itself to them and has parked.
+            m.parker.notify();
+        });
         // Relaxed: as above.
         let leaving = || self.monitor.leaving.load(Ordering::Relaxed);
         let end = clock::now() + stop::POLITE.as_nanos() as u64;
@@ -317,10 +319,6 @@ impl Scheduler {
             self.monitor.leaving.store(ptr::null_mut(), Ordering::Relaxed);
         } else {
             self.lists.lock().return_m(spare);
-            if self.is_stopping() {
-                // It may have missed the general waking.
-                spare.parker.notify();
-            }
         }
     }
 

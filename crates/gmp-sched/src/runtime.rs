@@ -210,7 +210,7 @@ impl Scheduler {
         }
         // Ours: those that have counted themselves, and the one that waits in `run`. A thread that has not yet, or
         // no more, looks foreign: then the next one to go idle decides. Services begin and end all the time: no more are taken
-        // for ours than were there all the while, since they count before they are there, and their end before they are gone.
+        // for ours than were there all the while, since they count when they are there, and their end before they are gone.
         // Acquire: pairs with AcqRel where threads count themselves.
         let begun =
             self.live_threads.load(Ordering::Acquire) + SERVICES.load(Ordering::Acquire) + 1;
@@ -265,12 +265,13 @@ static SERVICES: AtomicUsize = AtomicUsize::new(0);
 /// How many of them have ended.
 static SERVICES_ENDED: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts a thread that will never end a wait of a goroutine, before it starts.
+/// Counts the calling thread, which will never end a wait of a goroutine. Until it has, it may keep a deadlock from being
+/// reported. Neither parks nor blocks.
 pub fn add_service_thread() {
     SERVICES.fetch_add(1, Ordering::AcqRel); // AcqRel: pairs with Acquire in `check_deadlock`.
 }
 
-/// Takes that back.
+/// Takes that back, before the thread ends.
 pub fn remove_service_thread() {
     SERVICES_ENDED.fetch_add(1, Ordering::AcqRel); // AcqRel: as above.
 }

@@ -33,7 +33,7 @@ use crate::queue::list::List;
 use crate::queue::tied::Tied;
 use crate::sleep::Lists;
 use crate::spawner::Spawner;
-use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use crate::sys;
 use crate::timers::Timers;
 use crate::trace::{self, TraceKind};
@@ -69,6 +69,8 @@ pub(crate) struct Scheduler {
     pub(crate) threads: AtomicUsize,
     /// Goroutines in blocking sections whose P was taken.
     pub(crate) blocked: AtomicUsize,
+    /// Open [`Finishing`](crate::stop::Finishing) sections.
+    pub(crate) finishing: AtomicUsize,
     /// Where the watcher sleeps, and whose turn it is to poll.
     pub(crate) post: Post<M>,
     /// Polls so far.
@@ -115,6 +117,7 @@ impl Scheduler {
             spawner: Spawner::new(),
             threads: AtomicUsize::new(0),
             blocked: AtomicUsize::new(0),
+            finishing: AtomicUsize::new(0),
             post: Post::new(),
             polls: Counter::default(),
             wakeups: Counter::default(),
@@ -188,7 +191,7 @@ impl Scheduler {
     /// Whether the main goroutine has returned.
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
-        // Relaxed: those who must see it at once are woken after it was set.
+        // Relaxed: those who must see it at once are woken after it was set; who takes a P looks behind a fence (`M::set_p`).
         self.stopping.load(Ordering::Relaxed)
     }
 
@@ -196,6 +199,9 @@ impl Scheduler {
     pub(crate) fn begin_stop(&'static self) {
         // SeqCst: before the wakes below, after which sleepers look at it.
         self.stopping.store(true, Ordering::SeqCst);
+        // SeqCst fence: pairs with the one in `M::set_p`. Who takes a P, and looks after that, sees this; or the look at the Ps
+        // behind this sees who has taken it.
+        fence(Ordering::SeqCst);
     }
 
     fn create_procs(&'static self, procs: usize) -> io::Result<()> {
@@ -308,11 +314,10 @@ impl Scheduler {
         bubble.unwrap_or(&section.m().and_then(M::p).unwrap_or_else(|| self.proc(0)).timers)
     }
 
-    /// Gives `m`, in the middle of a goroutine, an idle P, if there is one and the runtime does not stop: its end takes this
-    /// lock once it has said so, and then looks at who holds the Ps. So it sees this P, or is seen here.
+    /// Gives `m`, in the middle of a goroutine, an idle P, if there is one and the runtime does not stop.
     pub(crate) fn take_idle_p(&'static self, m: &'static M) -> bool {
         let mut lists = self.lists.lock();
-        let p = if self.is_stopping() { None } else { lists.take_p(self) };
+        let p = lists.take_p(self);
         if let Some(p) = p {
             m.set_p(Some(p));
         }

@@ -118,9 +118,10 @@ impl Lists {
         sched.idle.announce();
     }
 
-    /// Takes an idle P for an M that asks for one.
+    /// Takes an idle P for an M in the middle of a goroutine; none from a runtime that stops, whose end takes this lock once it
+    /// has said so, and then looks at who holds the Ps.
     pub(crate) fn take_p(&mut self, sched: &'static Scheduler) -> Option<&'static P> {
-        self.pop_p(sched)
+        if sched.is_stopping() { None } else { self.pop_p(sched) }
     }
 
     /// Takes idle Ps from `procs` on out of service.
@@ -358,6 +359,9 @@ pub(crate) fn with_p(m: &'static M, p: &'static P) {
                 return;
             }
             lists.push_m(m);
+        } else if !has_p(m) {
+            drop(lists);
+            sched.published();
         }
     }
     if try_watch(m) {

@@ -12,6 +12,7 @@ use crate::current;
 use crate::driver::MHandle;
 use crate::fatal;
 use crate::m::M;
+use crate::on_thread;
 use crate::parker::Parker;
 use crate::run;
 use crate::scheduler::Scheduler;
@@ -132,6 +133,7 @@ pub(crate) fn start_m(sched: &'static Scheduler) -> io::Result<()> {
 /// The thread of an M.
 fn m_main(m: &'static M) {
     let sched = m.sched;
+    on_thread::add(m);
     // Without a signal stack of its own the thread works, but cannot report an overflow.
     let signal_stack = SignalStack::install();
     // It may be the one that watches the clock.

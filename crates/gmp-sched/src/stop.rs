@@ -4,7 +4,9 @@
 //! of a message on standard error would keep that lock for ever, and whoever wants it later, after `run` has returned,
 //! would hang. So a goroutine is not stopped where it is at once:
 //!
-//! - **Z1** who looks for work finds that the runtime stops, lays down its P and ends its thread.
+//! - **Z1** who looks for work finds that the runtime stops, lays down its P and ends its thread. So does who is
+//!   handed one by somebody who has not seen it yet. In the middle of a goroutine nobody takes an idle one any more (`Lists::take_p`);
+//!   to whom a busy one was passed on, that one computes on until Z3.
 //! - **Z2** those that were stopped in their handler go on without a P, to where they next enter the runtime, and wait
 //!   there for ever. So do those that lost their P while they slept, and those whose blocking section ends: it is taken
 //!   from them here, so that they look for another one.
@@ -30,7 +32,7 @@ use crate::hold::Lost;
 use crate::m::M;
 use crate::runtime::wake_everybody;
 use crate::scheduler::Scheduler;
-use crate::sync::plain::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::plain::{AtomicPtr, Ordering};
 use crate::sys;
 
 /// How long a goroutine may compute before it is stopped for good: some hundred times what a call into the C library
@@ -43,25 +45,40 @@ const PATIENCE: Duration = Duration::from_millis(12);
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// Open [`Finishing`] sections of the process.
-static FINISHING: AtomicUsize = AtomicUsize::new(0);
-
 /// A section that the end of the runtime waits for, because it holds locks of the process; see [`finishing`].
 #[derive(Debug)]
 #[must_use = "the section ends when this is dropped"]
-pub struct Finishing(());
+pub struct Finishing(Option<&'static Scheduler>);
 
-/// Until the guard is dropped the end of a runtime does not stop goroutines for good. For messages of the runtime
-/// itself, such as a panic's, which hold std's locks; a few milliseconds at most. Neither parks nor blocks.
+/// Until the guard is dropped the end of the caller's runtime, or of the one that runs, does not stop goroutines for good.
+/// For messages of the runtime itself, such as a panic's, which hold std's locks; a few milliseconds at most. Neither parks
+/// nor blocks.
 pub fn finishing() -> Finishing {
-    FINISHING.fetch_add(1, Ordering::AcqRel); // AcqRel: pairs with Acquire in `stop`.
-    Finishing(())
+    let sched = Scheduler::try_current();
+    if let Some(sched) = sched {
+        sched.finishing.fetch_add(1, Ordering::AcqRel); // AcqRel: pairs with Acquire in `is_finishing`.
+    }
+    Finishing(sched)
 }
 
 impl Drop for Finishing {
     fn drop(&mut self) {
-        FINISHING.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+        if let Some(sched) = self.0 {
+            sched.finishing.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+        }
     }
+}
+
+/// Z3: whether somebody is waited for, so many nanoseconds after the end began. A section may be left open for good, by one
+/// that had to be stopped in it.
+fn is_finishing(sched: &Scheduler, spent: u64) -> bool {
+    // Acquire: pairs with AcqRel in `finishing`.
+    sched.finishing.load(Ordering::Acquire) > 0 && spent < LONGEST.as_nanos() as u64
+}
+
+/// Z3: whether those that compute on are stopped for good by now.
+pub(crate) fn is_firm(sched: &Scheduler, spent: u64) -> bool {
+    spent >= POLITE.as_nanos() as u64 && !is_finishing(sched, spent)
 }
 
 /// Z5: `sched` is about to start. By the thread that called `run`, one at a time.
@@ -87,12 +104,16 @@ pub(crate) fn stop(sched: &'static Scheduler) {
     sched.begin_stop();
     wake_everybody(sched);
     let begun = clock::now();
-    let nanoseconds = |time: Duration| time.as_nanos() as u64;
+    // How long somebody was waited for.
+    let mut finished = 0;
     loop {
         let spent = clock::now() - begun;
-        // Acquire: pairs with AcqRel in `finishing`.
-        let finishing = FINISHING.load(Ordering::Acquire) > 0 && spent < nanoseconds(LONGEST);
-        let firmly = !finishing && spent >= nanoseconds(POLITE);
+        if is_finishing(sched, spent) {
+            finished = spent;
+        }
+        let firmly = is_firm(sched, spent);
+        // Before the look at the Ps: it may still grant one.
+        let monitor_has_ended = sched.monitor.has_ended();
         release_stopped(sched, &mut released);
         let mut busy = 0;
         for index in 0..sched.created() {
@@ -125,10 +146,10 @@ pub(crate) fn stop(sched: &'static Scheduler) {
                 }
             }
         }
-        let rest = busy == 0 && sched.monitor.has_ended();
-        if rest || !finishing && spent > nanoseconds(PATIENCE) {
+        let rest = busy == 0 && monitor_has_ended;
+        if rest || spent - finished > PATIENCE.as_nanos() as u64 {
             // One that the kernel held up may have a P in its hands that nobody else has.
-            if sched.monitor.has_ended() {
+            if monitor_has_ended {
                 give_back_stacks(sched);
             }
             return;

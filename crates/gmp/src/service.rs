@@ -9,20 +9,18 @@ use std::thread;
 ///
 /// What the system says when it has no thread.
 pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let counted = Counted::new();
     let work = move || {
-        let _counted = counted;
+        let _counted = Counted::here();
         work();
     };
-    // If there is no thread the closure is dropped, and what it counts.
     thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
-/// A thread that is counted as one.
+/// The calling thread is counted as one.
 struct Counted(());
 
 impl Counted {
-    fn new() -> Counted {
+    fn here() -> Counted {
         gmp_sched::add_service_thread();
         Counted(())
     }
