@@ -104,5 +104,5 @@ fn in_a_condition_of_std() {
         *shared.0.lock().unwrap() = true;
         shared.1.notify_all();
     };
-    on_two(|| asleep(call, &["Condvar::wait"], end));
+    on_two(|| asleep(call, &["wait_while"], end));
 }
