@@ -55,7 +55,8 @@ impl<E: Send + 'static> ErrGroup<E> {
     }
 
     /// An empty group, and a context below `parent` that is cancelled when the first goroutine of the group
-    /// fails, when [`wait`](ErrGroup::wait) returns, or when the group is gone.
+    /// fails, when [`wait`](ErrGroup::wait) returns, or when the group is gone. Its cause is that it was cancelled: the error
+    /// itself, which `E` alone describes, is [`wait`](ErrGroup::wait)'s.
     pub fn with_context(parent: &Context) -> (ErrGroup<E>, Context) {
         let (context, cancel) = parent.with_cancel();
         (ErrGroup::build(Some(cancel)), context)
