@@ -2,7 +2,7 @@
 //! mutants that prove each model able to fail.
 //!
 //! A model that cannot fail checks nothing. So the sources name steps that may be broken on demand,
-//! `mutant!("idle-no-recheck")`, and for each name the models are run once more with
+//! `mutant("idle-no-recheck")`, and for each name the models are run once more with
 //! `GMP_MUTANT=idle-no-recheck`: some model has to reject that run. A mutant that no model rejects
 //! fails the gate, as does one that makes a model hang.
 

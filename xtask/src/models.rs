@@ -1,14 +1,14 @@
 //! Which tests are models, and which steps of the code can be broken, read from the sources.
 //!
 //! Reading them keeps the gate honest without a list to maintain: a model is a test that calls
-//! `model(`, itself or through a function of the same file; a mutant is a name given to `mutant!`.
+//! `model(`, itself or through a function of the same file; a mutant is a name given to `mutant`.
 
 use crate::files::File;
 
 /// A step of a protocol that a run can be asked to break.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mutant {
-    /// The name given to `mutant!`.
+    /// The name given to `mutant`.
     pub(crate) name: String,
     /// The module that the step belongs to, e.g. `local` for `queue/local.rs`.
     pub(crate) module: String,
@@ -42,16 +42,14 @@ pub(crate) fn mutants(sources: &[&File]) -> Vec<Mutant> {
     for file in sources.iter().filter(|f| f.under("src")) {
         for (index, line) in file.text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            for opening in ["mutant!(\"", "mutant(\""] {
-                for rest in code.split(opening).skip(1) {
-                    let name = rest.split('"').next().unwrap_or_default();
-                    if !name.is_empty() && !found.iter().any(|m| m.name == name) {
-                        found.push(Mutant {
-                            name: name.to_owned(),
-                            module: module(file),
-                            place: format!("{}:{}", file.path, index + 1),
-                        });
-                    }
+            for rest in code.split("mutant(\"").skip(1) {
+                let name = rest.split('"').next().unwrap_or_default();
+                if !name.is_empty() && !found.iter().any(|m| m.name == name) {
+                    found.push(Mutant {
+                        name: name.to_owned(),
+                        module: module(file),
+                        place: format!("{}:{}", file.path, index + 1),
+                    });
                 }
             }
         }
@@ -115,8 +113,8 @@ mod tests {
 
     #[test]
     fn mutants_are_named_in_the_sources() {
-        let text = "//! T.\nlet o = if mutant!(\"q-relaxed\") { A } else { B };\n\
-                    // mutant!(\"only-prose\")\nif mutant!(\"q-skip\") {}\n";
+        let text = "//! T.\nlet o = if mutant(\"q-relaxed\") { A } else { B };\n\
+                    // mutant(\"only-prose\")\nif mutant(\"q-skip\") {}\n";
         let file = File::new("crates/x/src/queue/mod.rs", text);
         let found = mutants(&[&file]);
         assert_eq!(found.len(), 2);

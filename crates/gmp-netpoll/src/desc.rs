@@ -93,7 +93,7 @@ impl Desc {
     /// found nothing to consume, and armed, while this edge was in use.
     #[inline]
     pub(crate) fn restore(&self) -> Option<NonNull<()>> {
-        if mutant!("desc_restore_blind") {
+        if mutant("desc_restore_blind") {
             let _ = self.0.compare_exchange(EMPTY, READY, Ordering::AcqRel, Ordering::Relaxed);
             return None;
         }
@@ -105,12 +105,12 @@ impl Desc {
     pub(crate) fn arm(&self, waiter: NonNull<()>) -> Armed {
         let raw = waiter.as_ptr().expose_provenance();
         debug_assert!(raw >= LEAST_WAITER && raw % 4 == 0, "not a waiter: {raw:#x}");
-        if mutant!("desc_arm_unchecked") {
+        if mutant("desc_arm_unchecked") {
             self.0.store(raw, Ordering::Release);
             return Armed::Waiting;
         }
         let publish =
-            if mutant!("desc_arm_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("desc_arm_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         loop {
             // Release: pairs with Acquire in `event`, `disarm`, `close`; publishes the waiter's node.
             match self.0.compare_exchange(EMPTY, raw, publish, Ordering::Relaxed) {
@@ -137,14 +137,14 @@ impl Desc {
     /// E2. Notes an edge, or hands out the waiter that it is for.
     #[inline]
     pub(crate) fn event(&self) -> Option<NonNull<()>> {
-        let note = if mutant!("desc_event_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
+        let note = if mutant("desc_event_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // Relaxed: a first guess for the exchange below.
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
             let next = match now {
                 CLOSED => return None,
                 EMPTY | READY => READY,
-                _waiter if mutant!("desc_event_keeps") => READY,
+                _waiter if mutant("desc_event_keeps") => READY,
                 _waiter => EMPTY,
             };
             // AcqRel: Release pairs with Acquire in `consume`; Acquire pairs with Release in `arm`, whose
@@ -162,7 +162,7 @@ impl Desc {
 
     /// Nothing will wait here again. Hands out the waiter that does.
     pub(crate) fn close(&self) -> Option<NonNull<()>> {
-        if mutant!("desc_close_overwrites") {
+        if mutant("desc_close_overwrites") {
             self.0.store(CLOSED, Ordering::Release);
             return None;
         }

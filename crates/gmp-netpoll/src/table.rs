@@ -222,8 +222,7 @@ impl Table {
 
 /// The head after one more change.
 fn pack(head: u64, first: u32) -> u64 {
-    let count =
-        if mutant!("desc_table_uncounted") { 0 } else { (head >> 32).wrapping_add(1) << 32 };
+    let count = if mutant("desc_table_uncounted") { 0 } else { (head >> 32).wrapping_add(1) << 32 };
     count | u64::from(first)
 }
 

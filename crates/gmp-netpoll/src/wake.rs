@@ -35,7 +35,7 @@ impl WakeFlag {
     /// P1 and P3. Whether the flag was up.
     #[inline]
     pub(crate) fn lower(&self) -> bool {
-        if mutant!("desc_wake_forgets") {
+        if mutant("desc_wake_forgets") {
             self.0.store(false, Ordering::Relaxed);
             return false;
         }

@@ -67,7 +67,7 @@ pub fn light() {
     if KIND.load(PlainOrdering::Relaxed) == EXPEDITED {
         // Compiler fence: pairs with the system call in `heavy`.
         compiler_fence(PlainOrdering::SeqCst);
-    } else if !mutant!("preempt_barrier_light") {
+    } else if !mutant("preempt_barrier_light") {
         // SeqCst fence: pairs with the fence or the system call in `heavy`. Mutant: orders nothing.
         fence(Ordering::SeqCst);
     }
@@ -77,7 +77,7 @@ pub fn light() {
 ///
 /// Registers the process if nobody has. Neither blocks nor allocates; async-signal-safe.
 pub fn heavy() {
-    if !mutant!("preempt_barrier_heavy") {
+    if !mutant("preempt_barrier_heavy") {
         // SeqCst fence: pairs with the one in `light`, on threads that do not know the kind yet. Mutant: orders nothing.
         fence(Ordering::SeqCst);
     }

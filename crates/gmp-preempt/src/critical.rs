@@ -106,11 +106,11 @@ impl Section {
             compiler_fence(Ordering::SeqCst);
             signal_point();
             // Mutant: does not look for a request that the handler left alone.
-            if depth > 0 || !requested() || mutant!("preempt_leave_recheck") {
+            if depth > 0 || !requested() || mutant("preempt_leave_recheck") {
                 return;
             }
             // Mutant: serves a request without holding further signals off.
-            if mutant!("preempt_leave_guarded") {
+            if mutant("preempt_leave_guarded") {
                 return serve();
             }
             self.enter();

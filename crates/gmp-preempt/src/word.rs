@@ -99,14 +99,14 @@ impl Word {
                 return Ask::Stopped;
             }
             // Mutant: does not look at `REQUESTED`, so that signals pile up.
-            if seen & REQUESTED != 0 && !mutant!("preempt_ask_once") {
+            if seen & REQUESTED != 0 && !mutant("preempt_ask_once") {
                 return Ask::Pending;
             }
             let asked = (seen | REQUESTED) + SENDER;
             // Release: pairs with Acquire in `arrive`; what was prepared for the stop (a successor)
             // is visible to the handler. Mutant: publishes nothing to the handler.
             let release =
-                if mutant!("preempt_ask_release") { Ordering::Relaxed } else { Ordering::Release };
+                if mutant("preempt_ask_release") { Ordering::Relaxed } else { Ordering::Release };
             match word.compare_exchange_weak(seen, asked, release, Ordering::Relaxed) {
                 Ok(_) => return Ask::Send,
                 Err(now) => seen = now,
@@ -148,7 +148,7 @@ impl Word {
             }
             // Mutant: the handler decides first and sets `STOPPED` afterwards, in `sleep`.
             let stopped =
-                seen & !REQUESTED | if mutant!("preempt_stopped_late") { 0 } else { STOPPED };
+                seen & !REQUESTED | if mutant("preempt_stopped_late") { 0 } else { STOPPED };
             // Acquire: pairs with Release in `ask`. Release: pairs with Acquire in `is_stopped`; what
             // the thread did before the stop is visible to who sees it stopped.
             match word.compare_exchange_weak(seen, stopped, Ordering::AcqRel, Ordering::Relaxed) {
@@ -174,7 +174,7 @@ impl Word {
         // Release: pairs with Acquire in `sleep`; what the resumer has done (gave it a processor) is
         // visible to the thread. Acquire: pairs with Release in `arrive`. Mutant: publishes nothing to the thread that goes on.
         let order =
-            if mutant!("preempt_resume_release") { Ordering::Relaxed } else { Ordering::AcqRel };
+            if mutant("preempt_resume_release") { Ordering::Relaxed } else { Ordering::AcqRel };
         let before = self.0.0.fetch_and(!STOPPED, order);
         if before & STOPPED == 0 {
             return Resume::NotStopped;
@@ -191,7 +191,7 @@ impl Word {
         // Acquire: pairs with Release in `sent`.
         let mut seen = word.fetch_or(DETACHED, Ordering::Acquire) | DETACHED;
         // Mutant: does not wait for senders.
-        while seen & SENDERS != 0 && !mutant!("preempt_detach_wait") {
+        while seen & SENDERS != 0 && !mutant("preempt_detach_wait") {
             self.0.wait(seen);
             // Acquire: pairs with Release in `sent`.
             seen = word.load(Ordering::Acquire);
@@ -226,7 +226,7 @@ impl Stopping<'_> {
         let futex = &self.0.0;
         let word = &futex.0;
         // Mutant: as in `arrive`.
-        if mutant!("preempt_stopped_late") {
+        if mutant("preempt_stopped_late") {
             word.fetch_or(STOPPED, Ordering::Release);
         }
         loop {
@@ -237,7 +237,7 @@ impl Stopping<'_> {
             }
             // Mutant: takes the expected value afresh, after the look at `STOPPED`.
             let expected =
-                if mutant!("preempt_sleep_recheck") { word.load(Ordering::Relaxed) } else { seen };
+                if mutant("preempt_sleep_recheck") { word.load(Ordering::Relaxed) } else { seen };
             futex.wait(expected);
         }
     }

@@ -34,14 +34,14 @@ impl Active {
 
     /// One less.
     pub(crate) fn remove(&self) -> Left {
-        let order = if mutant!("active_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order = if mutant("active_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // AcqRel: pairs with itself: the last one sees what all others did.
         if self.0.fetch_sub(1, order) == 1 { Left::Nobody } else { Left::Others }
     }
 
     /// One less, which waits from now on: `commit` lets others end the wait.
     pub(crate) fn block(&self, commit: impl FnOnce()) -> Left {
-        if mutant!("active_off_before_visible") {
+        if mutant("active_off_before_visible") {
             let left = self.remove();
             commit();
             return left;

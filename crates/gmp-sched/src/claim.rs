@@ -35,7 +35,7 @@ impl Claim {
 
     #[inline]
     pub(crate) fn claim(&self, token: usize) -> bool {
-        if mutant!("claim_without_contest") && self.winner() == Claim::OPEN {
+        if mutant("claim_without_contest") && self.winner() == Claim::OPEN {
             self.0.store(token, Ordering::Release); // Release: as below.
             return true;
         }

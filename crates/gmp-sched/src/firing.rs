@@ -47,7 +47,7 @@ impl Firing {
         // Relaxed: the node is the caller's alone while IDLE.
         let armed = self.0.load(Ordering::Relaxed) & !PHASE | ARMED;
         let order =
-            if mutant!("firing_arm_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("firing_arm_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `claim` (T1); publishes what it is to do.
         self.0.store(armed, order);
         armed
@@ -63,7 +63,7 @@ impl Firing {
     /// not fire as long as the lock is held, since who fires takes the node out first; who cancels it meanwhile does so as
     /// if after the move.
     pub(crate) fn is_armed(&self, armed: u64) -> bool {
-        self.look() == armed || mutant!("firing_move_anybody")
+        self.look() == armed || mutant("firing_move_anybody")
     }
 
     /// T2: claims the use `seen` for firing, if it was armed then.
@@ -79,7 +79,7 @@ impl Firing {
         // Relaxed: this thread has claimed it.
         let state = self.0.load(Ordering::Relaxed);
         let order =
-            if mutant!("firing_done_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("firing_done_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `is_firing` and `cancel` (T3).
         self.0.store(after(state), order);
     }
@@ -98,7 +98,7 @@ impl Firing {
     pub(crate) fn is_firing(&self, armed: u64) -> bool {
         // Acquire: pairs with Release in `done`.
         let now = self.0.load(Ordering::Acquire);
-        now == armed & !PHASE | FIRING && !mutant!("firing_wait_not")
+        now == armed & !PHASE | FIRING && !mutant("firing_wait_not")
     }
 }
 

@@ -44,11 +44,11 @@ impl<W: WordLike> Frost<W> {
     /// F1 and F2; false if there are no barriers. `ask` asks every P to give way.
     pub(crate) fn begin(&self, barrier: impl Fn() -> bool, ask: impl FnOnce()) -> bool {
         self.frozen.swap(1, Ordering::SeqCst); // SeqCst: F1, before the barrier.
-        if !mutant!("frost_no_first_barrier") && !barrier() {
+        if !mutant("frost_no_first_barrier") && !barrier() {
             return false;
         }
         ask();
-        mutant!("frost_no_second_barrier") || barrier()
+        mutant("frost_no_second_barrier") || barrier()
     }
 
     /// F4, by who has begun it. `wake` wakes whoever sleeps on the word.
@@ -68,7 +68,7 @@ impl<W: WordLike> Frost<W> {
         clear();
         // Light fence, in `holds` (C2): pairs with the barrier of F1. Either what was cleared came before F2's request, or
         // `frozen` is seen.
-        if !mutant!("frost_clears_blindly") && self.holds() {
+        if !mutant("frost_clears_blindly") && self.holds() {
             ask();
         }
     }
@@ -105,7 +105,7 @@ impl<W: WordLike> Frost<W> {
             }
             waits.set(false);
             // W3.
-            if !self.holds() || mutant!("frost_looks_once") {
+            if !self.holds() || mutant("frost_looks_once") {
                 return;
             }
         }

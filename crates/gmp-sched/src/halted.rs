@@ -66,7 +66,7 @@ impl Halted {
             place.store(value, Ordering::Relaxed); // Relaxed: published by the count.
         }
         let order =
-            if mutant!("halted_begin_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("halted_begin_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release (H1): pairs with Acquire in `read`; the registers and the stack that they point to.
         self.count.store(count.wrapping_add(1), order);
         true
@@ -80,7 +80,7 @@ impl Halted {
         if count % 2 == 1 {
             self.count.store(count.wrapping_add(1), Ordering::Relaxed); // Relaxed: the fence.
         }
-        if !mutant!("halted_end_unfenced") {
+        if !mutant("halted_end_unfenced") {
             // Release fence (H2): pairs with the Acquire fence in `still`: who sees what is written to the stack from here
             // on sees the count, too.
             fence(Ordering::Release);
@@ -98,7 +98,7 @@ impl Halted {
 
     /// H4: whether it has been at rest ever since `read`.
     pub(crate) fn still(&self, rest: Rest) -> bool {
-        if mutant!("halted_no_recheck") {
+        if mutant("halted_no_recheck") {
             return true;
         }
         // Acquire fence (H4): pairs with the Release fence in `end`.

@@ -53,6 +53,8 @@ pub struct HogWatch {
     limit: u64,
     /// What was seen of the goroutine on each M, by the M's number.
     seen: HashMap<usize, Seen>,
+    /// A copy of a hog's stack.
+    stack: Vec<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,7 @@ impl HogWatch {
         HogWatch {
             limit: u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX),
             seen: HashMap::new(),
+            stack: Vec::new(),
         }
     }
 
@@ -86,7 +89,7 @@ impl HogWatch {
             hogs.extend(self.look_at(sched, m).map(|hog| (m, hog)));
         });
         for (m, (described, computed)) in hogs {
-            tell(sched, m, &described, computed, found);
+            tell(sched, m, &described, computed, &mut self.stack, found);
         }
     }
 
@@ -118,6 +121,7 @@ fn tell(
     m: &'static M,
     described: &Described,
     computed: u64,
+    stack: &mut Vec<u64>,
     found: &mut dyn FnMut(&Hog<'_>),
 ) {
     let mut name = [0; 64];
@@ -125,16 +129,18 @@ fn tell(
         // SAFETY: slots are never freed.
         unsafe { G::copy_name(g, described.id, &mut name) }
     });
-    let mut stack = Vec::with_capacity(on_thread::WORDS);
+    stack.clear();
+    stack.reserve(on_thread::WORDS);
     let mut seen = None;
     on_thread::visit_one(sched, m, &mut |thread| {
         // There is room: nothing is allocated while the studio is held.
         stack.extend_from_slice(thread.stack);
-        seen = Some((thread.id, thread.asleep, thread.at));
+        seen = Some((thread.id, thread.asleep, thread.at, thread.frame_pointer));
     });
     // The studio is free again: `found` may take any lock.
     // It may have gone on meanwhile.
-    let Some((id, asleep, at)) = seen.filter(|seen| seen.0 == described.id) else { return };
+    let seen = seen.filter(|seen| seen.0 == described.id);
+    let Some((id, asleep, at, frame_pointer)) = seen else { return };
     found(&Hog {
         id,
         name: &name[..len],
@@ -142,6 +148,6 @@ fn tell(
         spawned_at: described.spawned_at,
         parent: described.parent,
         bubble: described.bubble,
-        thread: &OnThread { id, asleep, at, stack: &stack },
+        thread: &OnThread { id, asleep, at, frame_pointer, stack },
     });
 }

@@ -76,7 +76,7 @@ impl<P> Hold<P> {
         light_fence();
         // Relaxed: a bit leads to `settle`; without one the P is as this thread left it.
         let disturbed = self.p.load(Ordering::Relaxed).addr() & BITS != 0;
-        if disturbed && n == 0 && !mutant!("hold_entry_blind") {
+        if disturbed && n == 0 && !mutant("hold_entry_blind") {
             return Entered::Disturbed;
         }
         Entered::Quiet
@@ -88,7 +88,7 @@ impl<P> Hold<P> {
         // Relaxed: one writer, this thread.
         let n = self.critical.load(Ordering::Relaxed) - 1;
         let order =
-            if mutant!("hold_leave_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("hold_leave_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release (L1): pairs with Acquire in `retake` (R3); what the section wrote is the next owner's to see.
         self.critical.store(n, order);
         n
@@ -167,12 +167,12 @@ impl<P> Hold<P> {
         if self.p.compare_exchange(seen, wanted, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return false;
         }
-        if !mutant!("hold_no_barrier") {
+        if !mutant("hold_no_barrier") {
             barrier(); // R2: pairs with E2.
         }
         // Acquire (R3): pairs with Release in `leave` (L1).
         let critical = self.critical.load(Ordering::Acquire) != 0;
-        if critical && !mutant!("hold_retake_blind") {
+        if critical && !mutant("hold_retake_blind") {
             // Relaxed: takes a bit back; who has overwritten it is right.
             let _ = self.p.compare_exchange(wanted, unmarked, Ordering::Relaxed, Ordering::Relaxed);
             return false;
@@ -190,7 +190,7 @@ impl<P> Hold<P> {
             return false;
         }
         // Not WANTED: that one, set again while `retake` goes on, would be taken for its own (R4).
-        let mark = if mutant!("hold_mark_wanted") { WANTED } else { MARK };
+        let mark = if mutant("hold_mark_wanted") { WANTED } else { MARK };
         let marked = seen.map_addr(|a| a | mark);
         // Relaxed: nothing is passed on.
         self.p.compare_exchange(seen, marked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
@@ -203,7 +203,7 @@ impl<P> Hold<P> {
 
     /// G, by the monitor: gives `p` to a thread that computes without one. False when it is too late.
     pub(crate) fn grant(&self, p: *mut P) -> bool {
-        let granted = p.map_addr(|a| if mutant!("hold_grant_plain") { a } else { a | GRANTED });
+        let granted = p.map_addr(|a| if mutant("hold_grant_plain") { a } else { a | GRANTED });
         // Release: pairs with Acquire in `settle`; what the last owner wrote.
         self.p.compare_exchange(of(LOST), granted, Ordering::Release, Ordering::Relaxed).is_ok()
     }

@@ -70,7 +70,7 @@ impl Idle {
     /// W2 to W4.
     #[inline]
     pub(crate) fn published(&self) -> Published {
-        if !mutant!("idle_no_publish_fence") {
+        if !mutant("idle_no_publish_fence") {
             // SeqCst fence (idle.md, W2): pairs with I3 in `announced`.
             fence(Ordering::SeqCst);
         }
@@ -119,7 +119,7 @@ impl Idle {
     /// become idle. True when the caller has claimed the search anew and must try again.
     pub(crate) fn give_up_search(&self) -> bool {
         let last = self.leave_search() == LeftSearch::Last;
-        last && !mutant!("idle_give_up_blindly") && self.published() == Published::Wake
+        last && !mutant("idle_give_up_blindly") && self.published() == Published::Wake
     }
 
     /// I1: one more idle P. Under the lists' lock.
@@ -136,7 +136,7 @@ impl Idle {
 
     /// I3: what is looked at after this was published before somebody's W2, or that somebody sees us.
     pub(crate) fn announced(&self) {
-        if !mutant!("idle_no_announce_fence") {
+        if !mutant("idle_no_announce_fence") {
             // SeqCst fence (idle.md, I3): pairs with W2 in `published`.
             fence(Ordering::SeqCst);
         }

@@ -50,7 +50,7 @@ impl Model {
             let _ = self.idle.leave_search();
         }
         self.idle.announced();
-        if !mutant!("idle_no_recheck") && self.take() {
+        if !mutant("idle_no_recheck") && self.take() {
             self.idle.retract();
             return false;
         }
@@ -110,7 +110,7 @@ fn model_a_satisfied_searcher_passes_the_search_on() {
             thread::yield_now(); // Lost against the worker's addition.
         }
         let last = m.idle.leave_search() == LeftSearch::Last;
-        if last && !mutant!("idle_no_chain") && m.idle.published() == Published::Wake {
+        if last && !mutant("idle_no_chain") && m.idle.published() == Published::Wake {
             m.woken.fetch_add(1, Ordering::Relaxed);
         }
         worker.join().expect("worker");

@@ -139,10 +139,16 @@ const MOVING: usize = 1024;
 
 /// The word at `address`, if that is in a stack of the runtime. Whoever owns the stack may write it meanwhile.
 pub fn peek(address: usize) -> Option<u64> {
-    let mut word = 0;
+    let mut word = [0; 8];
     gmp_context::stack_around(address)?;
-    // SAFETY: room for one word.
-    unsafe { sys::peek(address, &mut word, 1) }.then_some(word)
+    copy(address, &mut word).then(|| u64::from_ne_bytes(word))
+}
+
+/// Copies memory from `address` on, if all of it is mapped; who writes or unmaps it meanwhile is no harm. False also where the
+/// system does not do such a thing. Neither allocates nor blocks.
+pub fn copy(address: usize, to: &mut [u8]) -> bool {
+    // SAFETY: room for them.
+    unsafe { sys::peek(address, to.as_mut_ptr(), to.len()) }
 }
 
 /// Every goroutine of the running runtime at about this moment. Allocates; neither parks nor blocks.

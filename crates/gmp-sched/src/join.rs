@@ -91,7 +91,7 @@ impl JoinWord {
     /// J1: registers `waiter`, an address above 2, or a bell's with its mark. One only.
     pub(crate) fn wait(&self, waiter: usize) -> Wait {
         debug_assert!(waiter > DETACHED);
-        let order = if mutant!("join_wait_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order = if mutant("join_wait_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // Release: pairs with Acquire in `finish` (J1); publishes the saved waiter.
         // Acquire on failure: pairs with Release in `finish`; the result is visible.
         match self.0.compare_exchange(OPEN, waiter, order, Ordering::Acquire) {
@@ -104,7 +104,7 @@ impl JoinWord {
     #[inline]
     pub(crate) fn finish(&self) -> Finish {
         let order =
-            if mutant!("join_finish_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
+            if mutant("join_finish_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // Release: pairs with Acquire in `is_done`, `wait` and `detach` (J2).
         // Acquire on failure: pairs with Release in `wait` (J1) and `detach` (J3).
         match self.0.compare_exchange(OPEN, DONE, order, Ordering::Acquire) {
@@ -122,7 +122,7 @@ impl JoinWord {
         // Relaxed: a look.
         let word = self.0.load(Ordering::Relaxed);
         let is_bell = word > DETACHED && word & BELL != 0;
-        if is_bell && mutant!("join_bell_stays") {
+        if is_bell && mutant("join_bell_stays") {
             return Some(word);
         }
         // Acquire: pairs with Release in `wait`; the bell's memory is visible.
@@ -138,7 +138,7 @@ impl JoinWord {
             return Detach::Mine;
         }
         let order =
-            if mutant!("join_detach_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
+            if mutant("join_detach_relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // Release: pairs with Acquire in `finish` (J3): the handle's last look at the task comes before it is freed.
         // Acquire: pairs with Release in `finish` (J2), when that came first.
         match self.0.swap(DETACHED, order) {

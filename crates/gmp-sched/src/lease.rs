@@ -41,10 +41,10 @@ impl Lease {
     pub(crate) fn enter(&self) -> Seen {
         // Relaxed: only the holder of the P writes while B is not set, and that is the caller.
         let before = self.0.load(Ordering::Relaxed);
-        let counted = if mutant!("lease_enter_uncounted") { 0 } else { TAKEABLE << 1 };
+        let counted = if mutant("lease_enter_uncounted") { 0 } else { TAKEABLE << 1 };
         let section = before.wrapping_add(counted) | TAKEABLE;
         let order =
-            if mutant!("lease_enter_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("lease_enter_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `retake` (B2): the monitor passes on the P as its holder left it.
         self.0.store(section, order);
         Seen(section)
@@ -55,7 +55,7 @@ impl Lease {
     pub(crate) fn leave(&self, section: Seen) -> bool {
         let kept = section.0 & !TAKEABLE;
         let gone =
-            if mutant!("lease_leave_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+            if mutant("lease_leave_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
         // Relaxed on success: nobody else has had it. Acquire on failure: pairs with Release in `retake`; who took it because
         // the runtime stops has said so before.
         self.0.compare_exchange(section.0, kept, Ordering::Relaxed, gone).is_ok()

@@ -123,7 +123,9 @@ pub use g::GoId;
 pub use gmp_context::Frame;
 pub use halted::Registers;
 pub use hogs::{Hog, HogWatch};
-pub use inspect::{GoroutineInfo, ProcessorInfo, Seen, goroutines, inspect, peek, processors};
+pub use inspect::{
+    GoroutineInfo, ProcessorInfo, Seen, copy, goroutines, inspect, peek, processors,
+};
 pub use join_future::JoinFuture;
 pub use lock::{Lock, LockGuard};
 pub use metrics::{LATENCIES, Metrics, ProcMetrics};

@@ -22,6 +22,7 @@ use crate::stop;
 use crate::surplus::Surplus;
 use crate::sync::plain::{AtomicBool, AtomicPtr, Ordering, fence};
 use crate::sys;
+use crate::trace::{self, Ring};
 
 /// How often it looks when nothing is suspicious: bounds how late a hog or a blocked P is noticed. At 1 ms the
 /// monitor costs a few thousandths of a core; Go's runs at 20 µs to 10 ms.
@@ -55,6 +56,9 @@ pub(crate) struct Monitor {
     retakes: OnceLock<bool>,
     /// The M that leaves its P to the monitor (H7 of `preempt.rs`). The monitor's alone.
     pub(crate) leaving: AtomicPtr<M>,
+    /// Its trace events, once it has noted one. Not the process's: the monitor of a runtime that has ended may be late, and
+    /// still write when the next runtime's does (Z4 in `stop.rs`), and a ring has one writer.
+    trace: OnceLock<&'static Ring>,
 }
 
 impl Monitor {
@@ -66,7 +70,13 @@ impl Monitor {
             ended: AtomicBool::new(false),
             retakes: OnceLock::new(),
             leaving: AtomicPtr::new(ptr::null_mut()),
+            trace: OnceLock::new(),
         }
+    }
+
+    /// Where it notes trace events. The monitor's alone.
+    pub(crate) fn trace_ring(&self) -> &'static Ring {
+        self.trace.get_or_init(trace::new_ring)
     }
 
     /// Whether it has stopped those that compute without a P, and looks no more.

@@ -108,10 +108,10 @@ impl<T> Next<T> {
         if self.shared.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return None;
         }
-        let fenced = mutant!("next_no_barrier") || barrier(); // N2
-        let taken = if fenced && (mutant!("next_blind") || !busy()) { self.grab() } else { None }; // N3, N4
+        let fenced = mutant("next_no_barrier") || barrier(); // N2
+        let taken = if fenced && (mutant("next_blind") || !busy()) { self.grab() } else { None }; // N3, N4
         let order =
-            if mutant!("next_clear_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("next_clear_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release (N5): pairs with Acquire in `is_shared`; the owner finds the slot as it is now.
         self.shared.store(0, order);
         taken

@@ -41,8 +41,10 @@ pub struct OnThread<'a> {
     pub id: GoId,
     /// Its thread sleeps in the kernel, in a call that the runtime has not been told of.
     pub asleep: bool,
-    /// Where it is; none if that could not be found out. Of one that is asleep the frame pointer is not known, and 0.
+    /// Where it is; none if that could not be found out.
     pub at: Option<Registers>,
+    /// Whether the frame pointer in `at` is its: not where the kernel has told the rest, which it does on x86-64.
+    pub frame_pointer: bool,
     /// A copy of its stack from `at.sp` on.
     pub stack: &'a [u64],
 }
@@ -143,13 +145,14 @@ impl Session {
         let (Some(id), Some(words)) = (running(m), words_from(at.sp)) else { return false };
         let content = self.content();
         // SAFETY: room for that many words.
-        let read = unsafe { sys::peek(at.sp, content.words, words) };
+        let read = unsafe { sys::peek(at.sp, content.words.cast(), words * size_of::<u64>()) };
         (content.g, content.at, content.len) = (id, at, words);
         read && m.halted.still(rest)
     }
 
     /// The stack of `m` where it sleeps in the kernel.
-    fn copy_asleep(&mut self, m: &M) -> bool {
+    fn copy_asleep(&mut self, sched: &Scheduler, m: &M) -> bool {
+        let Some(cpu) = sched.cpu_time(m) else { return false };
         // Relaxed: written before its first goroutine, which `seen_g` has seen (Acquire; `set_g` has Release); 0 finds nothing.
         let tid = m.tid.load(Ordering::Relaxed);
         let Some(asleep) = sys::asleep(tid) else { return false };
@@ -157,9 +160,10 @@ impl Session {
         let (Some(id), Some(words)) = (running(m), words_from(at.sp)) else { return false };
         let content = self.content();
         // SAFETY: room for that many words.
-        let read = unsafe { sys::peek(at.sp, content.words, words) };
+        let read = unsafe { sys::peek(at.sp, content.words.cast(), words * size_of::<u64>()) };
         (content.g, content.at, content.len) = (id, at, words);
-        read && asleep.is_still(tid)
+        // It has slept ever since if its clock has stood still.
+        read && sched.cpu_time(m) == Some(cpu)
     }
 
     /// The stack of `m` as its own thread sees it, or at rest, if it comes to rest before it looks.
@@ -231,7 +235,7 @@ pub(crate) fn pose(m: &M, at: &Registers) {
         (content.g, content.at, content.len) = (id, *at, words);
         // By the kernel: a sanitizer would object to reading between the variables of a stack.
         // SAFETY: the sheet has room.
-        unsafe { sys::peek(at.sp, content.words, words) }
+        unsafe { sys::peek(at.sp, content.words.cast(), words * size_of::<u64>()) }
     });
 }
 
@@ -273,9 +277,11 @@ fn show(
     session: &mut Session,
     visit: &mut dyn FnMut(&OnThread<'_>),
 ) {
+    let mut frame_pointer = true;
     let (known, asleep) = if session.copy_halted(m) {
         (true, false)
-    } else if session.copy_asleep(m) {
+    } else if session.copy_asleep(sched, m) {
+        frame_pointer = false;
         (true, true)
     } else {
         let asleep = sched.is_asleep(m);
@@ -284,12 +290,12 @@ fn show(
         (photographed || session.copy_halted(m), asleep)
     };
     if !known {
-        return visit(&OnThread { id, asleep, at: None, stack: &[] });
+        return visit(&OnThread { id, asleep, at: None, frame_pointer, stack: &[] });
     }
     let Content { g, at, len, words } = *session.content();
     // SAFETY: filled, and nobody else's before the next call.
     let stack = unsafe { std::slice::from_raw_parts(words, len) };
-    visit(&OnThread { id: g, asleep, at: Some(at), stack });
+    visit(&OnThread { id: g, asleep, at: Some(at), frame_pointer, stack });
 }
 
 /// The goroutine that `m` runs, as another thread sees it.

@@ -61,7 +61,7 @@ impl<T> Sheet<T> {
     pub(crate) fn fill(&self, write: impl FnOnce(*mut T) -> bool) {
         let state = if write(self.content.get()) { TAKEN } else { REFUSED };
         let order =
-            if mutant!("photo_fill_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("photo_fill_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release (F3): pairs with Acquire in `outcome`; the content.
         self.state.store(state, order);
     }
@@ -110,7 +110,7 @@ impl<T> Slot<T> {
         if seen.is_null() {
             return None;
         }
-        if mutant!("photo_take_blind") {
+        if mutant("photo_take_blind") {
             // SAFETY: contract.
             return unsafe { seen.as_ref() };
         }
@@ -124,7 +124,7 @@ impl<T> Slot<T> {
     pub(crate) fn withdraw(&self) -> bool {
         // Relaxed: the photographer's own sheet comes back untouched.
         let mine = !self.0.swap(ptr::null_mut(), Ordering::Relaxed).is_null();
-        mine || mutant!("photo_withdraw_blind")
+        mine || mutant("photo_withdraw_blind")
     }
 }
 

@@ -51,7 +51,7 @@ impl<M> Post<M> {
         // Relaxed: as above. A swap, which costs nothing beside the fence: in loom a store may be overtaken by the exchange of
         // `leave` that it comes after.
         self.watcher.swap(me, Ordering::Relaxed);
-        if !mutant!("post_no_fence") {
+        if !mutant("post_no_fence") {
             // SeqCst fence (V2): pairs with those in `sleeps_past` and `is_at`.
             fence(Ordering::SeqCst);
         }
@@ -60,7 +60,7 @@ impl<M> Post<M> {
 
     /// `me` does not sleep in the poller any more.
     pub(crate) fn leave(&self, me: *mut M) {
-        if mutant!("post_wipes_all") {
+        if mutant("post_wipes_all") {
             return self.watcher.store(ptr::null_mut(), Ordering::Relaxed);
         }
         // Relaxed: the lock of the lists orders the watchers; which of them stands here is a fact about this word alone (V1).
@@ -108,12 +108,11 @@ impl<M> Post<M> {
         }
         // SeqCst fence (V4): pairs with the one in `is_polled`.
         fence(Ordering::SeqCst);
-        let polls = mutant!("post_polls_on") || !stopping();
+        let polls = mutant("post_polls_on") || !stopping();
         if polls {
             poll();
         }
-        let order =
-            if mutant!("post_turn_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+        let order = if mutant("post_turn_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         self.polling.store(false, order); // Release: pairs with Acquire above and in `is_polled`.
         polls
     }

@@ -95,7 +95,7 @@ impl Case {
             let awake = || self.handed[me].load(Ordering::Relaxed) || self.timer() < until;
             if !awake() {
                 let sleep = || {
-                    if mutant!("post_looks_once") || !awake() {
+                    if mutant("post_looks_once") || !awake() {
                         self.sleep(until)
                     }
                 };
@@ -116,7 +116,7 @@ impl Case {
     fn end(&self, me: usize) {
         let mut watcher = self.watcher.lock().unwrap();
         let mine = *watcher == Some(me);
-        if mutant!("post_vacates_others") || mine || watcher.is_none() {
+        if mutant("post_vacates_others") || mine || watcher.is_none() {
             self.post.vacate();
         }
         if mine {

@@ -39,7 +39,7 @@ impl<M, P> Spare<M, P> {
 
     /// S2 and S4: what was assigned, once.
     pub(crate) fn take(&self) -> Option<NonNull<M>> {
-        if mutant!("spare_take_late") {
+        if mutant("spare_take_late") {
             let assigned = self.assigned.load(Ordering::Acquire);
             self.assigned.store(ptr::null_mut(), Ordering::Relaxed);
             return NonNull::new(assigned);
@@ -51,7 +51,7 @@ impl<M, P> Spare<M, P> {
     /// S2, its second half.
     pub(crate) fn leave(&self, p: *mut P) {
         let order =
-            if mutant!("spare_leave_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("spare_leave_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `left`; what the P holds.
         self.left.store(p, order);
     }

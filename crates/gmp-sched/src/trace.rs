@@ -1,11 +1,11 @@
 //! Trace events: what every M notes when somebody records a trace.
 //!
-//! Each M writes into a ring of its own (`trace_ring.rs`), without locks; one reader takes the events out
+//! Each M, and each monitor, writes into a ring of its own (`trace_ring.rs`), without locks; one reader takes the events out
 //! ([`drain_trace`]). Off, a place that would note something costs the load of a flag. A ring that is full loses the event,
 //! and counts it, without a look at the clock.
 
 use std::ptr::NonNull;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 use crate::arena::{self, MapVec};
 use crate::config::MAX_PROCS;
@@ -164,11 +164,10 @@ pub(crate) fn note_resumed(m: &M, g: GoId, p: &P) {
     }
 }
 
-/// Notes what the monitor has done to `g`, whose thread is `m`. By the monitor.
+/// Notes what the monitor has done to `g`, whose thread is `m`. By that thread's runtime's monitor.
 pub(crate) fn note_by_monitor(m: &M, kind: TraceKind, g: GoId, p: &P) {
-    static MONITOR: OnceLock<&'static Ring> = OnceLock::new();
     if is_on() {
-        put(MONITOR.get_or_init(new_ring), (kind, g, number_of(Some(p)), m.id), ticks::now);
+        put(m.sched.monitor.trace_ring(), (kind, g, number_of(Some(p)), m.id), ticks::now);
     }
 }
 

@@ -58,7 +58,7 @@ impl<T> Ring<T> {
     pub(crate) fn put(&self, fill: impl FnOnce(NonNull<T>)) -> bool {
         // Relaxed: only the writer writes it.
         let at = self.written.load(Ordering::Relaxed);
-        let order = if mutant!("trace_ring_blind") { Ordering::Relaxed } else { Ordering::Acquire };
+        let order = if mutant("trace_ring_blind") { Ordering::Relaxed } else { Ordering::Acquire };
         // Acquire (W1): pairs with Release in `drain`: the reader has done with the place.
         if at - self.read.load(order) >= self.capacity {
             // Relaxed, both: a figure that only the writer writes.
@@ -67,7 +67,7 @@ impl<T> Ring<T> {
         }
         fill(self.place(at));
         let order =
-            if mutant!("trace_ring_unpublished") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("trace_ring_unpublished") { Ordering::Relaxed } else { Ordering::Release };
         self.written.store(at + 1, order); // Release (W2): pairs with Acquire in `drain`.
         true
     }
@@ -81,7 +81,7 @@ impl<T> Ring<T> {
     pub(crate) fn drain(&self, mut visit: impl FnMut(NonNull<T>)) {
         let end = self.written.load(Ordering::Acquire); // Acquire (V1): pairs with Release in `put`.
         let begin = self.read.load(Ordering::Relaxed); // Relaxed: only the reader writes it.
-        if mutant!("trace_ring_early") {
+        if mutant("trace_ring_early") {
             self.read.store(end, Ordering::Release);
         }
         (begin..end).for_each(|at| visit(self.place(at)));

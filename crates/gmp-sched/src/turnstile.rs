@@ -32,7 +32,7 @@ impl<A: WordLike> Turnstile<A> {
     #[inline]
     pub(crate) fn try_take(&self) -> bool {
         let order =
-            if mutant!("turnstile_take_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+            if mutant("turnstile_take_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
         // Acquire: pairs with Release in `give_back`; the last holder's writes are visible.
         self.taken.cas(FREE, TAKEN, order)
     }
@@ -52,7 +52,7 @@ impl<A: WordLike> Turnstile<A> {
             // Relaxed: as above.
             wait(self.away.get(Ordering::Relaxed));
         }
-        if !mutant!("turnstile_stays_counted") {
+        if !mutant("turnstile_stays_counted") {
             // Relaxed: as above. A wrapping minus one.
             self.away.add(u32::MAX, Ordering::Relaxed);
         }
@@ -62,7 +62,7 @@ impl<A: WordLike> Turnstile<A> {
     #[inline]
     pub(crate) fn give_back(&self) {
         let order =
-            if mutant!("turnstile_free_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("turnstile_free_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `try_take`; publishes this holder's writes.
         self.taken.put(FREE, order);
     }

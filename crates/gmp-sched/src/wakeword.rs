@@ -60,7 +60,7 @@ impl<A: WordLike> WakeWord<A> {
     /// The end of a sleep: whether there was a notification, which may come in the very last moment.
     pub(crate) fn finish(&self) -> bool {
         let order =
-            if mutant!("wake_finish_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+            if mutant("wake_finish_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
         // Acquire: as in `consume`.
         self.0.swap(EMPTY, order) == NOTIFIED
     }
@@ -73,7 +73,7 @@ impl<A: WordLike> WakeWord<A> {
     pub(crate) unsafe fn notify(this: *const Self) -> bool {
         // SAFETY: valid until the word is written (contract), and not used after.
         let word = unsafe { &(*this).0 };
-        if mutant!("wake_notify_blindly") {
+        if mutant("wake_notify_blindly") {
             // Not a read-modify-write: a sleeper may have announced itself in between.
             let parked = word.get(Ordering::Relaxed) == PARKED;
             word.swap(NOTIFIED, Ordering::Release);

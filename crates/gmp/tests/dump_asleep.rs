@@ -38,7 +38,8 @@ fn outer(inner: impl FnOnce()) {
     black_box(());
 }
 
-/// Runs `call` on a goroutine that is found asleep in it, with `outer` on its stack; `end` ends it.
+/// Runs `call` on a goroutine that is found asleep in it, with `outer` and `names`, which are no names of the test's own
+/// closures, on its stack; `end` ends it.
 fn asleep(call: impl FnOnce() + Send + 'static, names: &[&str], end: impl FnOnce()) {
     let sleeper = gmp::go(move || outer(call));
     let found = if TOLD {
@@ -80,7 +81,7 @@ fn in_the_sleep_of_std() {
             std::thread::sleep(Duration::from_millis(300)); // Sleep: what is looked at.
         }
     };
-    on_two(|| asleep(call, &["sleep"], || over.store(true, Ordering::Relaxed)));
+    on_two(|| asleep(call, &["std::thread", "::sleep"], || over.store(true, Ordering::Relaxed)));
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn in_a_read() {
     let (mut reader, mut writer) = UnixStream::pair().unwrap();
     let call = move || assert_eq!(reader.read(&mut [0; 8]).unwrap(), 1);
     let end = move || assert_eq!(writer.write(b"x").unwrap(), 1);
-    on_two(|| asleep(call, &["read"], end));
+    on_two(|| asleep(call, &["UnixStream as", ">::read"], end));
 }
 
 #[test]
@@ -103,5 +104,5 @@ fn in_a_condition_of_std() {
         *shared.0.lock().unwrap() = true;
         shared.1.notify_all();
     };
-    on_two(|| asleep(call, &["wait"], end));
+    on_two(|| asleep(call, &["wait_while"], end));
 }

@@ -83,7 +83,7 @@ impl Figures {
     fn append<T: Linked>(&self, list: &mut List<T>, items: &mut List<T>) {
         let before = list.len();
         list.append(items);
-        let len = if mutant!("global_len_of_before") { before } else { list.len() };
+        let len = if mutant("global_len_of_before") { before } else { list.len() };
         // Release: pairs with Acquire in `len` (Q1).
         self.len.store(len, Ordering::Release);
     }

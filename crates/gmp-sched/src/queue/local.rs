@@ -141,7 +141,7 @@ impl<T> Ring<T> {
         let mut head = self.head.load(Ordering::Acquire);
         loop {
             let order =
-                if mutant!("ring_tail_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+                if mutant("ring_tail_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
             // Acquire: pairs with Release in `Owner::push` (L1); the slots up to `tail` are written.
             let len = between(head, self.tail.load(order));
             // Beyond the capacity the two loads do not belong together: `tail` is from before `head` moved past it,
@@ -156,7 +156,7 @@ impl<T> Ring<T> {
                 let item = self.slot(head.wrapping_add(i.into())).load(Ordering::Relaxed);
                 batch.slots[i as usize].write(item);
             }
-            if mutant!("ring_steal_store") {
+            if mutant("ring_steal_store") {
                 self.head.store(head.wrapping_add(n.into()), Ordering::Release);
                 batch.len = n as usize;
                 return n as usize;
@@ -193,8 +193,7 @@ impl<T> Owner<'_, T> {
         }
         // Relaxed: published by the store of `tail`.
         ring.slot(tail.into()).store(item.0, Ordering::Relaxed);
-        let order =
-            if mutant!("ring_push_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+        let order = if mutant("ring_push_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `steal_half` and `len` (L1); publishes the slot and the element.
         ring.tail.store(tail.wrapping_add(1), order);
         Ok(())
@@ -247,7 +246,7 @@ impl<T> Owner<'_, T> {
             }
             // Release: pairs with Acquire in `steal_half`: what lies below is published by this store, too.
             ring.tail.store(last, Ordering::Release);
-            let next = if mutant!("ring_take_back_uncounted") {
+            let next = if mutant("ring_take_back_uncounted") {
                 head
             } else {
                 head.wrapping_add(TAKEN_BACK)

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-/// Whether the counter is a clock: it goes evenly, and alike on all CPUs. The kernel has checked that, and goes on checking,
-/// if it keeps time by it.
+/// Whether the counter is a clock: it goes evenly, and alike on all CPUs. The kernel has found so if it keeps time by it when
+/// this is called. Should it give the counter up later, traces keep to it, with what then makes it unfit.
 pub(crate) fn is_steady() -> bool {
     const CLOCK: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     cfg!(all(target_os = "linux", target_arch = "x86_64"))
@@ -15,7 +15,8 @@ pub(crate) fn is_steady() -> bool {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn counter() -> u64 {
-    // SAFETY: every processor of this architecture has it; the kernel forbids it nobody who can do without.
+    // SAFETY: every processor of this architecture has it. Only a process that has forbidden it itself (`PR_SET_TSC`) may not
+    // use it: it ends with SIGSEGV, which is no undefined behaviour.
     unsafe { std::arch::x86_64::_rdtsc() }
 }
 

@@ -1,5 +1,6 @@
 //! Linux: futex, `sched_yield`, and `/proc/self` for what only the kernel knows.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -199,8 +200,13 @@ fn told<'a>(tid: i32, name: &str, text: &'a mut [u8; 1024]) -> Option<&'a [u8]> 
     use std::io::Write as _;
     let mut path = [0_u8; 48];
     write!(&mut path[..47], "/proc/self/task/{tid}/{name}").ok()?;
+    read_file(CStr::from_bytes_until_nul(&path).ok()?, text)
+}
+
+/// The beginning of a file, as much as there is room for, or one read gives. Allocates nothing.
+fn read_file<'a>(path: &CStr, text: &'a mut [u8]) -> Option<&'a [u8]> {
     // SAFETY: the path ends in a zero.
-    let file = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
     if file < 0 {
         return None;
     }
@@ -211,13 +217,11 @@ fn told<'a>(tid: i32, name: &str, text: &'a mut [u8; 1024]) -> Option<&'a [u8]> 
     text.get(..usize::try_from(length).ok()?)
 }
 
-/// Where a thread sleeps in the kernel, and that it does.
+/// Where a thread sleeps in the kernel.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asleep {
     pub(crate) pc: usize,
     pub(crate) sp: usize,
-    /// Its CPU clock, which stands still.
-    clock: u64,
 }
 
 /// Where thread `tid` of this process sleeps; `None` if it runs, or is ready to, or the kernel does not say. Its other
@@ -226,7 +230,6 @@ pub(crate) fn asleep(tid: i32) -> Option<Asleep> {
     if cfg!(not(target_arch = "x86_64")) {
         return None;
     }
-    let clock = cpu_clock(tid)?;
     let mut text = [0; 1024];
     // The number of the call, six arguments, and the two registers; "running" if it does not sleep.
     let text = std::str::from_utf8(told(tid, "syscall", &mut text)?).ok()?;
@@ -235,24 +238,7 @@ pub(crate) fn asleep(tid: i32) -> Option<Asleep> {
         usize::from_str_radix(digits, 16).ok()
     });
     let (pc, sp) = (words.next()??, words.next()??);
-    Some(Asleep { pc, sp, clock })
-}
-
-impl Asleep {
-    /// Whether it has slept ever since.
-    pub(crate) fn is_still(&self, tid: i32) -> bool {
-        cpu_clock(tid) == Some(self.clock)
-    }
-}
-
-/// How long thread `tid` of this process has computed, in nanoseconds.
-fn cpu_clock(tid: i32) -> Option<u64> {
-    /// What the kernel makes of a thread's number: its clock of CPU time as the scheduler counts it.
-    const SCHEDULED: libc::clockid_t = 6;
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: room for the time. A thread that has ended only makes it fail.
-    let got = unsafe { libc::clock_gettime((!tid << 3) | SCHEDULED, &raw mut now) };
-    (got == 0).then_some(now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64)
+    Some(Asleep { pc, sp })
 }
 
 /// The CPU that thread `tid` of this process has run on last, or waits for. Allocates nothing.
@@ -291,14 +277,13 @@ pub(crate) fn barrier_on_all_threads() -> impl Fn() -> bool {
     move || call(command) == 0
 }
 
-/// Copies `words` words from `address` to `to`, if all of them are mapped. The kernel does it: who writes there, or
-/// unmaps it, meanwhile is no harm.
+/// Copies so many bytes from `address` to `to`, if all of them are mapped. The kernel does it: who writes there, or unmaps it,
+/// meanwhile is no harm. Async-signal-safe.
 ///
 /// # Safety
 ///
 /// `to` has room for them.
-pub(crate) unsafe fn peek(address: usize, to: *mut u64, words: usize) -> bool {
-    let bytes = words * size_of::<u64>();
+pub(crate) unsafe fn peek(address: usize, to: *mut u8, bytes: usize) -> bool {
     let here = libc::iovec { iov_base: to.cast(), iov_len: bytes };
     let there = libc::iovec { iov_base: std::ptr::without_provenance_mut(address), iov_len: bytes };
     // SAFETY: no arguments.
@@ -324,17 +309,7 @@ pub(crate) fn precise_timers() {
 
 /// How many threads the process has; `None` when the kernel does not say. Allocates nothing.
 pub(crate) fn thread_count() -> Option<usize> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-    // SAFETY: a C string.
-    let file = unsafe { libc::open(c"/proc/self/status".as_ptr(), flags) };
-    if file < 0 {
-        return None;
-    }
     let mut text = [0_u8; 4096];
-    // SAFETY: the length of the buffer; the file is ours.
-    let length = unsafe { libc::read(file, text.as_mut_ptr().cast(), text.len()) };
-    // SAFETY: ours, and not used again.
-    unsafe { libc::close(file) };
-    let text = std::str::from_utf8(text.get(..usize::try_from(length).ok()?)?).ok()?;
+    let text = std::str::from_utf8(read_file(c"/proc/self/status", &mut text)?).ok()?;
     text.lines().find_map(|l| l.strip_prefix("Threads:"))?.trim().parse().ok()
 }

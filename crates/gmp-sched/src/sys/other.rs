@@ -116,7 +116,7 @@ pub(crate) fn usable_cpus() -> Option<usize> {
 /// # Safety
 ///
 /// None needed; the others' signature.
-pub(crate) unsafe fn peek(_address: usize, _to: *mut u64, _words: usize) -> bool {
+pub(crate) unsafe fn peek(_address: usize, _to: *mut u8, _bytes: usize) -> bool {
     false
 }
 
@@ -130,11 +130,4 @@ pub(crate) struct Asleep {
 /// Not told here.
 pub(crate) fn asleep(_tid: i32) -> Option<Asleep> {
     None
-}
-
-impl Asleep {
-    /// There is none.
-    pub(crate) fn is_still(&self, _tid: i32) -> bool {
-        false
-    }
 }

@@ -191,7 +191,7 @@ impl<'s, 'a> Gather<'s, 'a> {
         let mut deadline = deadline;
         for (index, (case, lane)) in self.cases.iter().zip(&mut *self.lanes).enumerate() {
             let Some(core) = case.core else { continue };
-            let node = if mutant!("gather_no_contest") {
+            let node = if mutant("gather_no_contest") {
                 Node::parked(waiter, case.slot)
             } else {
                 Node::claimed(waiter, case.slot, &claim, index + 1)
@@ -254,7 +254,7 @@ impl<'s, 'a> Gather<'s, 'a> {
             let Some(core) = case.core.filter(|_| Some(index) != won) else { continue };
             // SAFETY: written by `wait`, which calls this.
             let node = unsafe { lane.node.assume_init_ref() };
-            if mutant!("gather_no_meeting") && !node.is_linked() {
+            if mutant("gather_no_meeting") && !node.is_linked() {
                 continue;
             }
             core.lock_in(&section);
@@ -300,7 +300,7 @@ fn insert<'a>(lanes: &mut [Lane<'a>], len: usize, core: &'a Core) -> usize {
         if ptr::eq(before, core) {
             return len;
         }
-        if ptr::from_ref(before) < ptr::from_ref(core) || mutant!("gather_lock_unordered") {
+        if ptr::from_ref(before) < ptr::from_ref(core) || mutant("gather_lock_unordered") {
             break;
         }
         at -= 1;

@@ -63,22 +63,8 @@ pub(crate) use imp::*;
 
 /// Whether the step called `name` is to be broken: never, but in a build for models whose run was asked to, by
 /// `GMP_MUTANT=name`.
-#[cfg(not(loom))]
-macro_rules! mutant {
-    ($name:literal) => {
-        false
-    };
-}
-#[cfg(loom)]
-macro_rules! mutant {
-    ($name:literal) => {
-        crate::chan::sync::is_mutant($name)
-    };
-}
-pub(crate) use mutant;
-
-#[cfg(loom)]
-pub(crate) fn is_mutant(name: &str) -> bool {
+#[inline(always)]
+pub(crate) fn mutant(name: &str) -> bool {
     static ASKED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    ASKED.get_or_init(|| std::env::var("GMP_MUTANT").ok()).as_deref() == Some(name)
+    cfg!(loom) && ASKED.get_or_init(|| std::env::var("GMP_MUTANT").ok()).as_deref() == Some(name)
 }

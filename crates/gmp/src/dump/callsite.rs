@@ -11,11 +11,14 @@
 //! ```
 //!
 //! So the stack is searched for the first word like that. A call by an address in a register counts if the calling function
-//! has loaded this function's address before; one through a table of methods cannot be told apart from others, and ends the
-//! walk. Only x86-64 has such threads (`gmp_sched::OnThread`).
+//! has loaded this function's address before. One through a table of methods cannot be told apart from others, and is passed
+//! over, as is whatever calls have left behind that returned long ago: then the walk goes on at a frame further out which
+//! calls the same function, if there is one, and ends otherwise. Only x86-64 has such threads (`gmp_sched::OnThread`).
+//!
+//! A word of a stack may be anything, also the address of code that is being unloaded. So all that is looked at besides the
+//! stack is copied by the kernel, which says if it is not there.
 
 use std::ops::Range;
-use std::{ptr, slice};
 
 /// Words of the stack that are searched: a large frame.
 const SEARCHED: usize = 2048;
@@ -30,8 +33,7 @@ pub(crate) struct Object {
     /// What the loader fills and then protects from writing: the table of addresses is there.
     pub(crate) constant: Range<usize>,
     /// `.eh_frame_hdr`: a table of its functions.
-    pub(crate) header: &'static [u8],
-    pub(crate) header_at: usize,
+    pub(crate) header: Range<usize>,
 }
 
 /// The frame that a function was called from.
@@ -69,19 +71,21 @@ fn object_at(objects: &[Object], address: usize) -> Option<&Object> {
 fn calls(objects: &[Object], return_address: usize, function: usize) -> bool {
     const LONGEST: usize = 6;
     let Some(object) = object_at(objects, return_address) else { return false };
-    let start = return_address - LONGEST;
-    if !object.text.contains(&start) {
-        return false;
-    }
-    match *object.code(start..return_address) {
-        [_, 0xe8, a, b, c, d] => relative(return_address, [a, b, c, d]) == function,
+    match copy::<LONGEST>(return_address - LONGEST) {
+        Some([_, 0xe8, a, b, c, d]) => relative(return_address, [a, b, c, d]) == function,
         // Through a slot of the table that the loader fills.
-        [0xff, 0x15, a, b, c, d] => {
+        Some([0xff, 0x15, a, b, c, d]) => {
             object.word(relative(return_address, [a, b, c, d])) == Some(function)
         }
-        [.., 0xff, 0xd0..=0xd7] => object.loads(function, return_address - 2),
+        Some([.., 0xff, 0xd0..=0xd7]) => object.loads(function, return_address - 2),
         _ => false,
     }
+}
+
+/// So many bytes from `address` on, if they are mapped.
+fn copy<const N: usize>(address: usize) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    gmp_sched::copy(address, &mut bytes).then_some(bytes)
 }
 
 /// What an instruction that ends at `end` means by this offset.
@@ -90,20 +94,20 @@ fn relative(end: usize, offset: [u8; 4]) -> usize {
 }
 
 impl Object {
-    /// Its code in this range, which is in `text`.
-    fn code(&self, range: Range<usize>) -> &[u8] {
-        // SAFETY: mapped, readable, and not unloaded while it is on a stack.
-        unsafe { slice::from_raw_parts(ptr::with_exposed_provenance(range.start), range.len()) }
-    }
-
     /// Whether the function that is at `end` has, before that, loaded the address of `function`: by `lea` or, from a slot, by `mov`.
     fn loads(&self, function: usize, end: usize) -> bool {
         const LOAD: usize = 7;
-        let Some(begin) = self.function_at(end).filter(|begin| self.text.contains(begin)) else {
+        let here = self.text.start..end;
+        let Some(begin) = self.function_at(end).filter(|begin| here.contains(begin)) else {
             return false;
         };
         let begin = begin.max(end.saturating_sub(CODE));
-        self.code(begin..end).windows(LOAD).enumerate().any(|(at, code)| {
+        let mut code = [0; CODE];
+        let code = &mut code[..end - begin];
+        if !gmp_sched::copy(begin, code) {
+            return false;
+        }
+        code.windows(LOAD).enumerate().any(|(at, code)| {
             let target = |offset| relative(begin + at + LOAD, offset);
             match *code {
                 [0x48 | 0x4c, 0x8b, mode, a, b, c, d] if mode & 0xc7 == 5 => {
@@ -122,8 +126,7 @@ impl Object {
         if at % 8 != 0 || !self.constant.contains(&at) || self.constant.end - at < 8 {
             return None;
         }
-        // SAFETY: mapped, readable, aligned, and written by nobody since it was loaded.
-        Some(unsafe { ptr::with_exposed_provenance::<usize>(at).read() })
+        copy(at).map(usize::from_ne_bytes)
     }
 
     /// Where the function begins that `address` lies in, by the sorted table behind the header: version 1, three bytes that
@@ -132,11 +135,14 @@ impl Object {
     fn function_at(&self, address: usize) -> Option<usize> {
         const COUNT_4: u8 = 0x03;
         const RELATIVE_TO_HEADER_4: u8 = 0x3b;
-        let [1, _, COUNT_4, RELATIVE_TO_HEADER_4, ..] = self.header else { return None };
-        let word =
-            |at: usize| Some(i32::from_ne_bytes(self.header.get(at..at + 4)?.try_into().ok()?));
-        let entry = |i: usize| Some(self.header_at.wrapping_add_signed(word(12 + 8 * i)? as isize));
-        let (mut low, mut high) = (0, word(8)? as usize);
+        let [1, _, COUNT_4, RELATIVE_TO_HEADER_4] = copy(self.header.start)? else { return None };
+        let word = |offset: usize| {
+            let at = self.header.start + offset;
+            (at + 4 <= self.header.end).then(|| copy(at).map(i32::from_ne_bytes)).flatten()
+        };
+        let entry =
+            |i: usize| Some(self.header.start.wrapping_add_signed(word(12 + 8 * i)? as isize));
+        let (mut low, mut high) = (0, usize::try_from(word(8)?).ok()?);
         // The last one that does not begin behind `address` is at `low - 1`.
         while low < high {
             let middle = low + (high - low) / 2;
@@ -152,11 +158,17 @@ impl Object {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
-    /// A header with functions 0x10 and 0x40 from it, code that calls the second one, directly and through a slot.
+    /// A header with functions at 0x10 and 0x40, code that calls the second one, directly and through a slot.
     #[test]
     fn the_call_of_this_function_is_found() {
+        if cfg!(not(target_os = "linux")) {
+            // No copies, and none of these threads.
+            return;
+        }
         let mut image = vec![0_u64; 32];
         let at = image.as_ptr().expose_provenance();
         let slot = at + 0x80;
@@ -176,17 +188,21 @@ mod tests {
         call(bytes, 0x68, &[0x48, 0x8b, 0x05], slot);
         bytes[0x68..0x6a].copy_from_slice(&[0xff, 0xd0]);
         bytes[0x18..0x1a].copy_from_slice(&[0xff, 0xd0]);
-        let table: Vec<u8> = [1 << 24 | 0x3b03, 0, 2, 0x10, 0, 0x40, 0]
-            .into_iter()
-            .flat_map(u32::to_ne_bytes)
-            .collect();
-        let header: &'static [u8] = [&[1, 0x1b, 3, 0x3b], &table[4..]].concat().leak();
+        // The header is at 0xc0.
+        let entry = |function: u32| function.wrapping_sub(0xc0);
+        let table = [2, entry(0x10), 0, entry(0x40), 0].map(u32::to_ne_bytes).concat();
+        let header = [&[1, 0x1b, 3, 0x3b, 0, 0, 0, 0], &table[..]].concat();
+        bytes[0xc0..0xc0 + header.len()].copy_from_slice(&header);
         let all = at..at + 256;
-        let object = Object { text: all.clone(), constant: all, header, header_at: at };
+        let header = at + 0xc0..at + 0xc0 + header.len();
+        let object = Object { text: all.clone(), constant: all, header };
+        // One that is unloaded.
+        let gone = Object { text: 0x1000..0x2000, constant: 0..0, header: 0x1800..0x1900 };
+        let objects = [object, gone];
         let find = |return_address: usize| {
-            let stack = [0, 7, at as u64 + 0x20, 9, (at + return_address) as u64, 1];
+            let stack = [0, 0x1100, at as u64 + 0x20, 9, (at + return_address) as u64, 1];
             let read = |at: u64| stack.get(at as usize / 8).copied().ok_or(());
-            caller(slice::from_ref(&object), at + 0x48, 0, read)
+            caller(&objects, at + 0x48, 0, read)
         };
         let found = |ra| Some(Caller { return_address: (at + ra) as u64, sp: 40, fp: 9 });
         assert_eq!(find(0x28), found(0x28));

@@ -68,10 +68,7 @@ pub(crate) fn collect(interrupt: bool) -> Vec<Row> {
         },
         &mut |thread| {
             let mut frames = [0; FRAMES];
-            let depth = match thread.at {
-                Some(at) => walker.borrow_mut().walk_copy(at, thread.stack, &mut frames),
-                None => 0,
-            };
+            let depth = walker.borrow_mut().walk_copy(thread, &mut frames);
             buffer.borrow_mut().thread(thread, &frames[..depth]);
         },
     );
@@ -81,7 +78,7 @@ pub(crate) fn collect(interrupt: bool) -> Vec<Row> {
 /// The frames of a goroutine that has a thread, by the copy of its stack. Allocates.
 pub(crate) fn frames_of(thread: &OnThread<'_>) -> Vec<usize> {
     let mut frames = vec![0; FRAMES];
-    let depth = thread.at.map_or(0, |at| Walker::new().walk_copy(at, thread.stack, &mut frames));
+    let depth = Walker::new().walk_copy(thread, &mut frames);
     frames.truncate(depth);
     frames
 }

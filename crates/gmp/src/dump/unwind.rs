@@ -6,13 +6,13 @@
 
 use std::ffi::c_void;
 use std::ops::Range;
-use std::{ptr, slice};
+use std::{mem, ptr, slice};
 
 use framehop::{
     CacheNative, ExplicitModuleSectionInfo, FrameAddress, Module, MustNotAllocateDuringUnwind,
     UnwindRegsNative, Unwinder, UnwinderNative,
 };
-use gmp_sched::{Frame, Registers};
+use gmp_sched::{Frame, OnThread};
 
 use super::callsite::{self, Object};
 
@@ -69,16 +69,20 @@ impl Walker {
     }
 
     /// As `walk_parked`, for a goroutine that was interrupted at any instruction, of whose stack there is a copy.
-    pub(crate) fn walk_copy(&mut self, at: Registers, stack: &[u64], to: &mut [usize]) -> usize {
-        let base = at.sp;
+    pub(crate) fn walk_copy(&mut self, thread: &OnThread<'_>, to: &mut [usize]) -> usize {
+        /// No frame lies there, so that the unwinder fails where it needs one, and does not take it for the outermost.
+        const NOWHERE: usize = 1;
+        let Some(at) = thread.at else { return 0 };
+        let (base, stack) = (at.sp, thread.stack);
         let read = |at: u64| match (at as usize).checked_sub(base).map(|offset| offset / 8) {
             Some(index) if index < stack.len() && (at as usize - base) % 8 == 0 => Ok(stack[index]),
             _ => gmp_sched::peek(at as usize).ok_or(()),
         };
         let first = if at.lr == 0 { at.pc } else { at.lr };
-        let registers = UnwindRegsNative::new(first as u64, at.sp as u64, at.fp as u64);
+        let fp = if thread.frame_pointer { at.fp } else { NOWHERE };
+        let registers = UnwindRegsNative::new(first as u64, at.sp as u64, fp as u64);
         let address = FrameAddress::from_instruction_pointer(at.pc as u64);
-        self.walk(Some(address), registers, at.fp != 0, read, to)
+        self.walk(Some(address), registers, thread.frame_pointer, read, to)
     }
 
     fn walk(
@@ -95,17 +99,19 @@ impl Walker {
             *slot = at.address_for_lookup() as usize;
             n += 1;
             let caller = self.unwinder.unwind_frame(at, &mut registers, &mut self.cache, &mut read);
-            let mut caller = caller.ok().flatten();
-            if caller.is_none() && !frame_pointer_is_known {
+            let caller = match caller {
+                Ok(caller) => caller,
                 // A frame that cannot be left without it. Its caller's is on the stack.
-                frame_pointer_is_known = true;
-                let function = at.address_for_lookup() as usize;
-                let found = callsite::caller(&self.objects, function, registers.sp(), &mut read);
-                caller = found.map(|c| {
-                    registers = UnwindRegsNative::new(c.return_address, c.sp, c.fp);
-                    c.return_address
-                });
-            }
+                Err(_) if !mem::replace(&mut frame_pointer_is_known, true) => {
+                    let function = at.address_for_lookup() as usize;
+                    let sp = registers.sp();
+                    callsite::caller(&self.objects, function, sp, &mut read).map(|c| {
+                        registers = UnwindRegsNative::new(c.return_address, c.sp, c.fp);
+                        c.return_address
+                    })
+                }
+                Err(_) => None,
+            };
             address = caller.and_then(FrameAddress::from_return_address);
         }
         n
@@ -148,8 +154,7 @@ fn module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Loaded> {
     let eh_frame = unsafe { bytes(&eh_frame_range) };
     let svma = |range: Range<usize>| (range.start - base) as u64..(range.end - base) as u64;
     let constant = headers.iter().find(|h| h.p_type == libc::PT_GNU_RELRO).map_or(0..0, range);
-    let object =
-        Object { text: text.clone(), constant, header: eh_frame_hdr, header_at: header.start };
+    let object = Object { text: text.clone(), constant, header: header.clone() };
     let sections = ExplicitModuleSectionInfo {
         base_svma: 0,
         text_svma: Some(svma(text)),

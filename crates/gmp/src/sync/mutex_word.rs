@@ -68,7 +68,7 @@ impl<A: Word<u32>> MutexWord<A> {
     pub(super) fn compete(&self, seen: Seen, woken: bool) -> Result<(), Seen> {
         let taken = (seen.0 | LOCKED) & if woken { !WOKEN } else { !0 };
         let order =
-            if mutant!("mutex_compete_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+            if mutant("mutex_compete_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
         // Acquire: as in `take`.
         self.0.cas(seen.0, taken, order).map_err(Seen)
     }
@@ -85,7 +85,7 @@ impl<A: Word<u32>> MutexWord<A> {
     pub(super) fn queue(&self, woken: bool, late: bool) -> bool {
         let mut seen = self.look();
         loop {
-            if seen.is_free() && !mutant!("mutex_queues_blindly") {
+            if seen.is_free() && !mutant("mutex_queues_blindly") {
                 return false;
             }
             let mut waiting = seen.0 | WAITERS;
@@ -107,7 +107,7 @@ impl<A: Word<u32>> MutexWord<A> {
     #[inline]
     pub(super) fn give_back(&self) -> Option<Seen> {
         let order =
-            if mutant!("mutex_give_back_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("mutex_give_back_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `take` and `compete`; publishes what was done under the lock.
         let before = self.0.sub(LOCKED, order);
         (before != LOCKED).then_some(Seen(before & !LOCKED))
@@ -137,7 +137,7 @@ impl<A: Word<u32>> MutexWord<A> {
     pub(super) fn hand_over(&self, last: bool) {
         // Relaxed, both: the waiter's `ready` orders what was done under the lock. LOCKED comes first: with both bits clear a
         // newcomer would take the lock.
-        if mutant!("mutex_hands_over_late") && last {
+        if mutant("mutex_hands_over_late") && last {
             self.0.and(!(WAITERS | STARVING), Ordering::Relaxed);
         }
         self.0.or(LOCKED, Ordering::Relaxed);

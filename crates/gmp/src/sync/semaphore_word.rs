@@ -55,7 +55,7 @@ impl<A: Word<usize>> SemaphoreWord<A> {
     #[inline]
     pub(super) fn take(&self, n: usize) -> bool {
         let order =
-            if mutant!("semaphore_take_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+            if mutant("semaphore_take_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
         // Relaxed: a first guess; the compare-and-swap decides.
         let mut s = self.0.get(Ordering::Relaxed);
         while s & QUEUED == 0 && s / ONE >= n {
@@ -72,7 +72,7 @@ impl<A: Word<usize>> SemaphoreWord<A> {
     #[inline]
     pub(super) fn give(&self, n: usize) -> Given {
         let order =
-            if mutant!("semaphore_give_relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            if mutant("semaphore_give_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Relaxed: a first guess; the compare-and-swap decides.
         let mut s = self.0.get(Ordering::Relaxed);
         while s & QUEUED == 0 {
@@ -96,7 +96,7 @@ impl<A: Word<usize>> SemaphoreWord<A> {
             }
             // Relaxed: with the lock held QUEUED is not cleared; the compare-and-swap decides about the rest.
             let s = self.0.get(Ordering::Relaxed);
-            let short = s & QUEUED != 0 || s / ONE < n || mutant!("semaphore_queues_blindly");
+            let short = s & QUEUED != 0 || s / ONE < n || mutant("semaphore_queues_blindly");
             // Relaxed: the queue is published by its lock.
             if short && self.0.cas(s, s | QUEUED, Ordering::Relaxed).is_ok() {
                 return true;
@@ -113,7 +113,7 @@ impl<A: Word<usize>> SemaphoreWord<A> {
 
     /// P3, with the lock of the queue and after `queued`: so many are over, and whether somebody is `left`.
     pub(super) fn settle(&self, permits: usize, left: bool) {
-        let queued = if left && !mutant!("semaphore_forgets_who_is_left") { QUEUED } else { 0 };
+        let queued = if left && !mutant("semaphore_forgets_who_is_left") { QUEUED } else { 0 };
         // Release: pairs with Acquire in `take` and `queued`, as that of `give`.
         self.0.put((permits * ONE) | queued, Ordering::Release);
     }

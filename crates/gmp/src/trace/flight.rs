@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use gmp_sched::TraceEvent;
@@ -104,8 +105,18 @@ impl Window {
     }
 }
 
-/// Where [`save`] writes.
-static AT_THE_END: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// What [`save`] knows. Locked for moments only.
+struct AtTheEnd {
+    path: Option<PathBuf>,
+    /// Who writes there.
+    writer: Option<ThreadId>,
+}
+
+static AT_THE_END: Mutex<AtTheEnd> = Mutex::new(AtTheEnd { path: None, writer: None });
+/// Rung when nobody writes there any more.
+static WRITTEN: Condvar = Condvar::new();
+/// How long one waits for somebody else who writes, at the end of the process too: what is written to may be stuck.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A recorder whose content [`save`] writes to `path`.
 pub(super) fn for_the_end(path: &OsStr) -> io::Result<FlightRecorder> {
@@ -113,19 +124,49 @@ pub(super) fn for_the_end(path: &OsStr) -> io::Result<FlightRecorder> {
     // this one has something to tell.
     drop(OpenOptions::new().write(true).create(true).truncate(false).open(path)?);
     let recorder = FlightRecorder::start(KEPT)?;
-    *at_the_end() = Some(PathBuf::from(path));
+    at_the_end().path = Some(PathBuf::from(path));
     Ok(recorder)
 }
 
-fn at_the_end() -> MutexGuard<'static, Option<PathBuf>> {
+fn at_the_end() -> MutexGuard<'static, AtTheEnd> {
     AT_THE_END.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Something has gone wrong: writes what is known to the file of `GMP_FLIGHT`, if that is set. Blocks the thread, also while
-/// somebody else writes: of two panics at once the later one's file stays.
+/// The right to write there, until it is dropped.
+struct Writing(PathBuf);
+
+impl Writing {
+    /// Waits until nobody else writes; none if there is no path, this thread writes already, or the other one is stuck.
+    fn begin() -> Option<Writing> {
+        let this = thread::current().id();
+        let end = at_the_end();
+        let path = end.path.clone()?;
+        if end.writer == Some(this) {
+            // It has panicked while it wrote.
+            return None;
+        }
+        let end = WRITTEN.wait_timeout_while(end, PATIENCE, |end| end.writer.is_some());
+        let mut end = end.unwrap_or_else(PoisonError::into_inner).0;
+        if end.writer.is_some() {
+            return None;
+        }
+        end.writer = Some(this);
+        Some(Writing(path))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        at_the_end().writer = None;
+        WRITTEN.notify_one();
+    }
+}
+
+/// Something has gone wrong: writes what is known to the file of `GMP_FLIGHT`, if that is set. Blocks the thread, for five
+/// seconds at most while somebody else writes: of two panics at once the later one's file stays, if the first one's is
+/// finished by then.
 pub(crate) fn save() {
-    let path = at_the_end();
-    let Some(path) = &*path else { return };
+    let Some(Writing(path)) = &Writing::begin() else { return };
     if let Err(e) = File::create(path).and_then(|mut file| write(&mut file)) {
         // If stderr is gone there is nobody to tell.
         let _ = writeln!(io::stderr(), "gmp: GMP_FLIGHT={}: {e}", path.display());
@@ -140,4 +181,22 @@ pub(crate) fn kept() -> io::Result<String> {
     let mut out = Vec::new();
     write(&mut out)?;
     String::from_utf8(out).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What happens after a panic while it writes.
+    #[test]
+    fn who_writes_does_not_wait_for_itself() {
+        at_the_end().path = Some(PathBuf::from("/dev/null"));
+        let writing = Writing::begin();
+        let begun = std::time::Instant::now();
+        assert!(writing.is_some() && Writing::begin().is_none());
+        assert!(begun.elapsed() < PATIENCE, "it has waited");
+        drop(writing);
+        assert!(thread::spawn(|| Writing::begin().is_some()).join().unwrap());
+        at_the_end().path = None;
+    }
 }

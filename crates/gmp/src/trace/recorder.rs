@@ -9,7 +9,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gmp_sched::TraceEvent;
+use gmp_sched::{Drained, TraceEvent};
 
 use super::flight::Window;
 use super::spans::Spans;
@@ -37,23 +37,19 @@ static FILE: Mutex<Option<File>> = Mutex::new(None);
 struct Recorder {
     /// Events that may still be preceded by others.
     recent: Vec<TraceEvent>,
-    /// Events that were lost since it began, and by then.
-    lost: u64,
-    lost_before: u64,
-    /// There is a file.
-    file: bool,
+    /// There is a file, which began like this.
+    file: Option<Drained>,
     /// What it is to get next, in order.
     for_file: Vec<TraceEvent>,
-    window: Option<Window>,
+    /// With the number of events that were lost before it began.
+    window: Option<(Window, u64)>,
     /// Its thread runs.
     runs: bool,
 }
 
 static RECORDER: Mutex<Recorder> = Mutex::new(Recorder {
     recent: Vec::new(),
-    lost: 0,
-    lost_before: 0,
-    file: false,
+    file: None,
     for_file: Vec::new(),
     window: None,
     runs: false,
@@ -85,7 +81,8 @@ pub(super) fn start_file(out: Out) -> io::Result<()> {
     spans.begin()?;
     let mut recorder = lock();
     recorder.begin()?;
-    recorder.file = true;
+    // What a window has been told and lost so far is not the file's.
+    recorder.file = Some(recorder.take());
     *file = Some(File { spans, failed: None });
     Ok(())
 }
@@ -114,7 +111,8 @@ pub(super) fn start_window(window: Window) -> io::Result<()> {
         return Err(exists("a flight recorder is running"));
     }
     recorder.begin()?;
-    recorder.window = Some(window);
+    let lost = recorder.take().lost;
+    recorder.window = Some((window, lost));
     Ok(())
 }
 
@@ -133,17 +131,17 @@ pub(super) fn has_window() -> bool {
 /// What is in the window now, in order, and how many events were lost.
 pub(super) fn window() -> (Vec<TraceEvent>, u64) {
     let mut recorder = lock();
-    recorder.take();
-    let Some(window) = &recorder.window else { return (Vec::new(), 0) };
+    let lost = recorder.take().lost;
+    let Some((window, before)) = &recorder.window else { return (Vec::new(), 0) };
     let mut events: Vec<TraceEvent> = window.events().copied().collect();
     events.extend(recorder.recent.iter().filter(|event| window.keeps(event)));
-    (events, recorder.lost)
+    (events, lost - before)
 }
 
 impl Recorder {
     /// Whether anybody wants anything recorded.
     fn is_wanted(&self) -> bool {
-        self.file || self.window.is_some()
+        self.file.is_some() || self.window.is_some()
     }
 
     /// Has events noted, and the thread run.
@@ -152,7 +150,7 @@ impl Recorder {
             return Ok(());
         }
         // What an earlier trace has left behind. Here, not in the thread: what happens after this call is recorded.
-        self.lost_before = gmp_sched::drain_trace(&mut |_| ()).lost;
+        gmp_sched::drain_trace(&mut |_| ());
         self.recent.clear();
         if !self.runs {
             service::start("gmp-trace", run)?;
@@ -170,35 +168,35 @@ impl Recorder {
         }
     }
 
-    /// The file gets no more: what it is still to get, and how many events were lost.
+    /// The file gets no more: what it is still to get, and how many events were lost while there was one.
     fn end_file(&mut self) -> (Vec<TraceEvent>, u64) {
         if self.window.is_none() {
             gmp_sched::set_tracing(false);
         }
-        self.take();
+        let end = self.take();
         let mut events = mem::take(&mut self.for_file);
+        let begin = self.file.take().unwrap_or(end);
         // A window gets these when they are in order.
-        events.extend_from_slice(&self.recent);
-        self.file = false;
+        events.extend(self.recent.iter().filter(|event| event.at >= begin.at));
         self.rest();
-        (events, self.lost)
+        (events, end.lost - begin.lost)
     }
 
     /// Empties the buffers and passes on what is in order.
-    fn take(&mut self) {
+    fn take(&mut self) -> Drained {
         let recent = &mut self.recent;
         let drained = gmp_sched::drain_trace(&mut |event| recent.push(event));
-        self.lost = drained.lost - self.lost_before;
         recent.sort_by_key(|event| event.at);
         let settled = recent.partition_point(|event| event.at + SETTLED < drained.at);
         for event in recent.drain(..settled) {
-            if self.file {
+            if self.file.is_some_and(|begin| event.at >= begin.at) {
                 self.for_file.push(event);
             }
-            if let Some(window) = &mut self.window {
+            if let Some((window, _)) = &mut self.window {
                 window.push(event);
             }
         }
+        drained
     }
 }
 
