@@ -40,8 +40,8 @@ use crate::sys;
 /// takes, and less than anybody notices at the end of a program.
 pub(crate) const POLITE: Duration = Duration::from_millis(2);
 
-/// How long `run` waits for goroutines that do not let themselves be stopped.
-const PATIENCE: Duration = Duration::from_millis(12);
+/// How long `run` waits for goroutines that do not let themselves be stopped: with all else that an end takes no more than 10 ms.
+const PATIENCE: Duration = Duration::from_millis(9);
 
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
 const LONGEST: Duration = Duration::from_secs(5);
