@@ -19,8 +19,12 @@ use crate::process::{Output, capture};
 /// long has left the comparison.
 const RUN_LIMIT: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(15)];
 
-/// A runtime whose first run of a workload takes longer, without `--quick` and with it, gets fewer rounds of it.
+/// A runtime whose first run of a workload takes so much longer than what every run of it waits for, without `--quick` and
+/// with it, gets fewer rounds of it.
 const LONG: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
+
+/// How many rounds it gets after that one.
+const FEW: [usize; 2] = [2, 0];
 
 /// How the workloads of [`idle`] begin.
 const IDLES: &str = "http_idle";
@@ -75,8 +79,6 @@ fn measure(
 ) {
     let size = options.size(workload);
     let mut found: BTreeMap<(usize, String), Series> = BTreeMap::new();
-    // What every run waits for without doing anything counts for nobody.
-    let rests = if workload.name.starts_with(IDLES) { idle::RESTS } else { Duration::ZERO };
     // How many rounds each contestant still gets.
     let mut left = vec![options.rounds; contestants.len()];
     for round in 0..options.rounds {
@@ -120,14 +122,21 @@ fn measure(
                 }
             }
             progress.ran();
-            let took = start.elapsed().saturating_sub(rests);
-            if round == 0 && took > LONG[usize::from(options.quick)] {
-                left[at] = left[at].min(if options.quick { 0 } else { 2 });
+            if round == 0 {
+                left[at] = left[at].min(further_rounds(workload, options, start.elapsed()));
             }
         }
     }
     results.series.extend(found.into_values().filter(|series| !series.values.is_empty()));
     progress.line(workload.name, results);
+}
+
+/// How many rounds a contestant gets after the first one, which took so long.
+fn further_rounds(workload: &Workload, options: &Options, took: Duration) -> usize {
+    let quick = usize::from(options.quick);
+    let own = took.saturating_sub(workload.waits(options.size(workload)));
+    let most = options.rounds - 1;
+    if own > LONG[quick] { most.min(FEW[quick]) } else { most }
 }
 
 /// Who takes part in `workload`; who cannot is noted in `missing`.
@@ -280,5 +289,41 @@ fn why(out: &Output) -> String {
     match telling {
         Some(line) => format!("{} ({})", line.trim(), out.fate()),
         None => out.fate(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gmp_bench_contract::workloads::{WORKLOADS, find};
+
+    use super::*;
+
+    fn options(line: &str) -> Options {
+        let args: Vec<String> = line.split_whitespace().map(String::from).collect();
+        Options::parse(&args).unwrap().unwrap()
+    }
+
+    /// What a run of wrk, or the watching of what is idle, takes.
+    #[test]
+    fn what_a_run_waits_for_costs_no_rounds() {
+        let rounds = |name, line, seconds| {
+            let took = Duration::from_secs_f64(seconds);
+            1 + further_rounds(find(name).unwrap(), &options(line), took)
+        };
+        for name in ["http", "http_file", "idle"] {
+            assert_eq!((rounds(name, "", 6.3), rounds(name, "", 11.5)), (7, 3), "{name}");
+        }
+        assert_eq!((rounds("http", "--quick", 3.3), rounds("http", "--quick", 4.5)), (3, 1));
+        assert_eq!((rounds("http_idle_10k", "", 9.5), rounds("http_idle_10k", "", 10.5)), (7, 3));
+        assert_eq!((rounds("fib", "", 4.9), rounds("fib", "", 5.1)), (7, 3));
+        assert_eq!((rounds("fib", "--n 2", 5.1), rounds("fib", "--quick", 1.1)), (2, 1));
+        for workload in WORKLOADS {
+            for line in ["", "--quick"] {
+                let options = options(line);
+                let waits = workload.waits(options.size(workload));
+                let all = options.rounds - 1;
+                assert_eq!(further_rounds(workload, &options, waits), all, "{}", workload.name);
+            }
+        }
     }
 }
