@@ -33,7 +33,6 @@ impl Workload {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::workloads::{WORKLOADS, find};
 
     #[test]

@@ -29,6 +29,9 @@ const FEW: [usize; 2] = [2, 0];
 /// How the workloads of [`idle`] begin.
 const IDLES: &str = "http_idle";
 
+/// Whose workloads are accounted for, each and every one; the other programs take part where they say so.
+const COMPLETE: [&str; 4] = ["gmp", "go", "tokio", "may"];
+
 /// Name, value and check of each quantity of one run.
 type Values = Vec<(String, f64, String)>;
 
@@ -150,12 +153,7 @@ fn contestants<'a>(
     // Servers are one workload of a program, asked in several ways.
     let idles = workload.name.starts_with(IDLES);
     let runs = if idles { "http" } else { workload.name };
-    for program in &built.programs {
-        for (_, reason) in program.absent.iter().filter(|(name, _)| name == runs) {
-            let (workload, runtime) = (Some(workload.name.into()), program.runtime.clone());
-            missing.push(Missing { workload, runtime, reason: reason.clone() });
-        }
-    }
+    missing.extend(absent(workload.name, runs, built));
     let (procs, size) = (options.procs, options.size(workload));
     let limit = RUN_LIMIT[usize::from(options.quick)];
     let runners = built.programs.iter().filter(|p| p.runs.iter().any(|name| name == runs));
@@ -225,6 +223,27 @@ fn contestants<'a>(
             Contestant { runtime, run: Box::new(run) }
         })
         .collect()
+}
+
+/// The programs that do not run `workload`, which they call `runs`, and why not.
+fn absent(workload: &str, runs: &str, built: &Built) -> Vec<Missing> {
+    let absent = |program: &Program| {
+        let told = program.absent.iter().find(|(name, _)| name == runs);
+        let complete = COMPLETE.contains(&&*program.runtime);
+        let known = program.runs.iter().any(|name| name == runs)
+            // The servers of `http_file` are programs of their own.
+            || workload == "http_file" && built.file_servers.iter().any(|s| s.0 == program.runtime)
+            || built.missing.iter().any(|m| {
+                m.runtime == program.runtime && m.workload.as_deref() == Some(workload)
+            });
+        let reason = match told {
+            Some((_, reason)) => reason.clone(),
+            None if complete && !known => "not written".into(),
+            None => return None,
+        };
+        Some(Missing { workload: Some(workload.into()), runtime: program.runtime.clone(), reason })
+    };
+    built.programs.iter().filter_map(absent).collect()
 }
 
 /// Runs a program once; the name, value and check of each quantity.
@@ -301,6 +320,42 @@ mod tests {
     fn options(line: &str) -> Options {
         let args: Vec<String> = line.split_whitespace().map(String::from).collect();
         Options::parse(&args).unwrap().unwrap()
+    }
+
+    /// Whether they cannot, have not been built, or were never written.
+    #[test]
+    fn who_does_not_take_part_is_named() {
+        let program = |runtime: &str, runs: &[&str], absent: &[(&str, &str)]| Program {
+            runtime: runtime.into(),
+            path: "".into(),
+            runs: runs.iter().map(|&name| name.into()).collect(),
+            absent: absent.iter().map(|&(name, why)| (name.into(), why.into())).collect(),
+        };
+        let unbuilt = Missing {
+            workload: Some("http_file".into()),
+            runtime: "go".into(),
+            reason: "it failed".into(),
+        };
+        let built = Built {
+            programs: vec![
+                program("gmp", &["fib", "http"], &[]),
+                program("go", &["http"], &[("fib", "too slow")]),
+                program("tokio", &[], &[("http", "see hyper")]),
+                program("hyper", &["http"], &[]),
+            ],
+            file_servers: vec![("gmp".into(), "".into())],
+            missing: vec![unbuilt],
+            versions: Vec::new(),
+        };
+        let absent = |workload, runs| {
+            let missing = absent(workload, runs, &built).into_iter();
+            missing.map(|m| format!("{}: {}", m.runtime, m.reason)).collect::<Vec<_>>()
+        };
+        assert_eq!(absent("fib", "fib"), ["go: too slow", "tokio: not written"]);
+        assert_eq!(absent("http_idle_1k", "http"), ["tokio: see hyper"]);
+        assert_eq!(absent("http_file", "http_file"), ["tokio: not written"]);
+        let of_none = ["gmp: not written", "go: not written", "tokio: not written"];
+        assert_eq!(absent("echo", "echo"), of_none);
     }
 
     /// What a run of wrk, or the watching of what is idle, takes.
