@@ -153,15 +153,22 @@ pub(crate) fn stop(sched: &'static Scheduler) {
             if monitor_has_ended {
                 give_back_stacks(sched);
             }
-            if rest {
-                // In no list are those whose goroutine has locked itself to them and has parked. Not before nobody holds a P that
-                // could be handed to them.
-                on_thread::for_each(sched, &mut |m| m.parker.notify());
-            }
+            end_locked(sched);
             return;
         }
         sys::nap();
     }
+}
+
+/// Z4: in no list are those whose goroutine has locked itself to them and has parked. Not before: until then somebody may hand
+/// one of them its P. Who is late with that hands it to a thread that has ended, and the P's stacks stay with it.
+fn end_locked(sched: &'static Scheduler) {
+    on_thread::for_each(sched, &mut |m| {
+        // Relaxed: who parks later looks at `is_stopping` before it sleeps.
+        if m.locked.load(Ordering::Relaxed) {
+            m.parker.notify();
+        }
+    });
 }
 
 /// Z4: what is at hand for goroutines that will never be goes back to the process's pool.
