@@ -8,7 +8,7 @@ use gmp_bench_contract::workloads::{WORKLOADS, Workload};
 pub(super) const HELP: &str = "\
 cargo xtask bench [OPTIONS]
   --quick           smaller sizes and 3 rounds
-  --filter X[,Y]    only workloads whose name contains X or Y
+  --filter X[,Y]    only the workload called X; those whose name contains X if none is
   --only R[,S]      only these runtimes (gmp, go, tokio, may, ...)
   --n N             rounds (default 7)
   --procs P         GOMAXPROCS and worker threads (default: as many as the machine has)
@@ -77,10 +77,12 @@ impl Options {
 
     /// The rows of the table that are to be measured.
     pub(super) fn workloads(&self) -> Vec<&'static Workload> {
-        let wanted = |workload: &&Workload| {
-            self.filter.is_empty() || self.filter.iter().any(|part| workload.name.contains(part))
+        let is_one = |part: &str| WORKLOADS.iter().any(|workload| workload.name == part);
+        let wanted = |part: &String, name: &str| {
+            if is_one(part) { name == part } else { name.contains(part.as_str()) }
         };
-        WORKLOADS.iter().filter(wanted).collect()
+        let any = |name: &str| self.filter.iter().any(|part| wanted(part, name));
+        WORKLOADS.iter().filter(|w| self.filter.is_empty() || any(w.name)).collect()
     }
 
     /// Whether this runtime takes part.
@@ -125,6 +127,9 @@ mod tests {
         let names: Vec<_> = options.workloads().iter().map(|workload| workload.name).collect();
         assert_eq!(names, ["chan_1to1", "chan_100to100", "fib"]);
         assert_eq!((options.rounds, options.procs), (3, 4));
+        let options = parse("--filter http,idle_1k").unwrap().unwrap();
+        let names: Vec<_> = options.workloads().iter().map(|workload| workload.name).collect();
+        assert_eq!(names, ["http", "http_idle_1k"], "other names contain `http`");
         assert_eq!(parse("").unwrap().unwrap().rounds, 7);
         assert!(parse("--help").unwrap().is_none());
     }
