@@ -68,8 +68,6 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     /// Its trace events, once it has noted one.
     trace: OnceLock<&'static Ring>,
-    /// When it left a goroutine in order to go straight on to another one, in ticks, for that one's event.
-    pub(crate) left_at: Cell<u64>,
     /// Where its goroutine stands while the thread does not run it on.
     pub(crate) halted: Halted,
     /// Whoever wants to see the stack that it runs on.
@@ -126,7 +124,6 @@ impl M {
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
             trace: OnceLock::new(),
-            left_at: Cell::new(0),
             halted: Halted::new(),
             photo: on_thread::Slot::new(),
             older: Cell::new(ptr::null()),

@@ -21,7 +21,7 @@ impl Model {
 
     fn put(&self, value: u32) -> bool {
         // SAFETY: a place of the ring.
-        self.ring.put(|place| unsafe { place.as_ref() }.set(value))
+        self.ring.put(1, |place| unsafe { place.as_ref() }.set(value))
     }
 
     fn drain(&self, seen: &mut Vec<u32>) {
