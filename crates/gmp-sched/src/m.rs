@@ -179,6 +179,12 @@ impl M {
         self.hold.is_seen_critical()
     }
 
+    /// Where it has noted trace events.
+    #[inline]
+    pub(crate) fn ring(&self) -> Option<&'static Ring> {
+        self.trace.get().copied()
+    }
+
     /// Where it notes trace events. Not in the signal handler.
     pub(crate) fn trace_ring(&self) -> &'static Ring {
         self.trace.get_or_init(trace::new_ring)

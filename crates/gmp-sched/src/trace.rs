@@ -113,7 +113,7 @@ pub(crate) fn note(m: &M, kind: TraceKind, g: GoId) {
 
 #[cold]
 fn note_on(m: &M, kind: TraceKind, g: GoId) {
-    put(m.trace_ring(), kind, g, number_of(m.p()), m.id);
+    note_both(m, kind, g, NOBODY);
 }
 
 /// Notes that `left` gives way, for this reason, and that the M goes straight on to `next`: two events of one moment in one
@@ -127,14 +127,32 @@ pub(crate) fn note_switch(m: &M, left: GoId, reason: WaitReason, next: GoId) {
 
 #[cold]
 fn note_switch_on(m: &M, left: GoId, reason: WaitReason, next: GoId) {
-    put_both(m.trace_ring(), TraceKind::Stop(reason), left, next, number_of(m.p()), m.id);
+    note_both(m, TraceKind::Stop(reason), left, next);
+}
+
+/// Nothing that it calls returns here, so that it need not save registers, which takes as long as the rest but the clock.
+#[inline]
+fn note_both(m: &M, kind: TraceKind, g: GoId, next: GoId) {
+    match m.ring() {
+        Some(ring) if ticks::are_counted() => {
+            put(ring, (kind, g, next, number_of(m.p()), m.id), ticks::counted);
+        }
+        _ => note_slowly(m, kind, g, next),
+    }
+}
+
+/// The first event of an M, and every one where the clock is the system's.
+#[inline(never)]
+fn note_slowly(m: &M, kind: TraceKind, g: GoId, next: GoId) {
+    put(m.trace_ring(), (kind, g, next, number_of(m.p()), m.id), ticks::now);
 }
 
 /// Notes that `g`, whose thread is `stopped`, has been stopped on `p`. By the M that took over.
 pub(crate) fn note_preempted(m: &M, stopped: &M, g: GoId, p: &P) {
     if is_on() {
         let kind = TraceKind::Stop(WaitReason::Preempted);
-        put(m.trace_ring(), kind, g, number_of(Some(p)), stopped.id);
+        let event = (kind, g, NOBODY, number_of(Some(p)), stopped.id);
+        put(m.trace_ring(), event, ticks::now);
     }
 }
 
@@ -142,14 +160,16 @@ pub(crate) fn note_preempted(m: &M, stopped: &M, g: GoId, p: &P) {
 /// lets it go on: until then it is the only writer of that thread's ring.
 pub(crate) fn note_resumed(m: &M, g: GoId, p: &P) {
     if is_on() {
-        put(m.trace_ring(), TraceKind::Start, g, number_of(Some(p)), m.id);
+        let event = (TraceKind::Start, g, NOBODY, number_of(Some(p)), m.id);
+        put(m.trace_ring(), event, ticks::now);
     }
 }
 
 /// Notes what the monitor has done to `g`, whose thread is `m`. By that thread's runtime's monitor.
 pub(crate) fn note_by_monitor(m: &M, kind: TraceKind, g: GoId, p: &P) {
     if is_on() {
-        put(m.sched.monitor.trace_ring(), kind, g, number_of(Some(p)), m.id);
+        let event = (kind, g, NOBODY, number_of(Some(p)), m.id);
+        put(m.sched.monitor.trace_ring(), event, ticks::now);
     }
 }
 
@@ -157,18 +177,17 @@ fn number_of(p: Option<&P>) -> u16 {
     p.map_or(NO_P, |p| p.index as u16)
 }
 
-#[inline]
-fn put(ring: &Ring, kind: TraceKind, g: GoId, p: u16, m: usize) {
-    put_both(ring, kind, g, NOBODY, p, m);
-}
-
 /// In a critical section, or with the thread stopped: no signal handler gets between. Nobody looks at the clock if there is
 /// no room.
 #[inline]
-fn put_both(ring: &Ring, kind: TraceKind, g: GoId, next: GoId, p: u16, m: usize) {
+fn put(
+    ring: &Ring,
+    (kind, g, next, p, m): (TraceKind, GoId, GoId, u16, usize),
+    ticks: impl FnOnce() -> u64,
+) {
     let events = 1 + u64::from(next != NOBODY);
     ring.put(events, |place| {
-        let note = Note { ticks: ticks::now(), g, next, m: m as u32, p, kind };
+        let note = Note { ticks: ticks(), g, next, m: m as u32, p, kind };
         // SAFETY: a place of the ring is aligned, and the writer's.
         unsafe { place.write(note) };
     });
