@@ -12,7 +12,8 @@ fn main() -> ExitCode {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["bench", "--bench", "switch", "--manifest-path"]).arg(manifest).arg("--");
-    command.args(env::args_os().skip(1));
+    // `--bench` is what cargo tells every bench; it tells that one, too.
+    command.args(env::args_os().skip(1).filter(|arg| arg != "--bench"));
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,

@@ -1,13 +1,13 @@
 //! What parked executions cost the system: resident memory and page tables per coroutine, for two sizes of stack.
 //!
-//! The figures of the README. Needs 2 GiB of memory.
+//! The figures of the README. Needs 5 GiB of memory.
 
 use std::fs;
 use std::io::{self, Write};
 
 use gmp_context::{Coroutine, Resumed, Yielder};
 
-const N: usize = 400_000;
+const N: usize = 1_000_000;
 
 /// A field of `/proc/self/status`, in bytes.
 fn status(field: &str) -> io::Result<usize> {

@@ -14,7 +14,7 @@
 //!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
 //! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
 //!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them; those of threads that are
-//!   late keep theirs, and all do if the monitor is late.
+//!   late keep theirs, and all do if the monitor is late. Threads that belong to a goroutine that waits end.
 //! - **Z5** the next `run` starts when nobody of this one polls any more, and nobody of it ever will (`post.rs`, V4). The
 //!   poller is the process's, and its wake one for all: a watcher on its way out, or a look around, would take the wake
 //!   that is meant for the next runtime's watcher, which then sleeps on with a P in its hands.
@@ -30,6 +30,7 @@ use crate::config::MAX_PROCS;
 use crate::critical::critical;
 use crate::hold::Lost;
 use crate::m::M;
+use crate::on_thread;
 use crate::runtime::wake_everybody;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicPtr, Ordering};
@@ -151,6 +152,11 @@ pub(crate) fn stop(sched: &'static Scheduler) {
             // One that the kernel held up may have a P in its hands that nobody else has.
             if monitor_has_ended {
                 give_back_stacks(sched);
+            }
+            if rest {
+                // In no list are those whose goroutine has locked itself to them and has parked. Not before nobody holds a P that
+                // could be handed to them.
+                on_thread::for_each(sched, &mut |m| m.parker.notify());
             }
             return;
         }

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gmp::runtime::{self, Builder};
 
@@ -21,12 +21,17 @@ fn dump() -> String {
 
 /// Dumps until one has an entry with all of these texts; returns it.
 fn entry_with(texts: &[&str]) -> String {
+    let begun = Instant::now();
     loop {
         let text = dump();
         let entry = text.split("\n\n").find(|e| texts.iter().all(|text| e.contains(text)));
         if let Some(entry) = entry {
             return entry.to_owned();
         }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "no entry has all of {texts:?}:\n{text}"
+        );
         gmp::yield_now();
     }
 }
