@@ -1,8 +1,9 @@
 //! Trace events: what every M notes when somebody records a trace.
 //!
 //! Each M, and each monitor, writes into a ring of its own (`trace_ring.rs`), without locks; one reader takes the events out
-//! ([`drain_trace`]). Off, a place that would note something costs the load of a flag. A ring that is full loses the event,
-//! and counts it, without a look at the clock.
+//! ([`drain_trace`]). An M that goes straight from one goroutine to the next notes that in one place of the ring, with one
+//! time. Off, whoever would note something pays for the load of a flag. A ring that is full loses the event, and counts it,
+//! without a look at the clock.
 
 use std::ptr::NonNull;
 use std::sync::Mutex;
@@ -18,7 +19,8 @@ use crate::ticks::{self, Scale};
 use crate::trace_ring;
 use crate::wait::WaitReason;
 
-/// Events of a ring: at two million a second, 16 ms of a very busy M. A power of two.
+/// Places of a ring, one for an event or for both of a switch: at two million a second, 16 ms of a very busy M. A power of
+/// two.
 const CAPACITY: u64 = 1 << 15;
 
 /// What happened.
