@@ -12,12 +12,14 @@
 //! `benches/README.md`; the table here holds the sizes, units and goals.
 //!
 //! Code map: [`workloads`] is the table, [`program`] the `main` of a measured program, [`stats`]
-//! percentiles and medians, [`procfs`] what Linux says about a process, [`timers`] the numbers of `timers_*`.
+//! percentiles and medians, [`procfs`] what Linux says about a process, [`timers`] the numbers of `timers_*`, [`waits`] the time
+//! that runs take by definition.
 
 pub mod procfs;
 pub mod program;
 pub mod stats;
 pub mod timers;
+pub mod waits;
 pub mod workloads;
 
 pub use program::{Entry, Job, Outcome, run};

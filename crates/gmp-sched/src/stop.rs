@@ -40,8 +40,8 @@ use crate::sys;
 /// takes, and less than anybody notices at the end of a program.
 pub(crate) const POLITE: Duration = Duration::from_millis(2);
 
-/// How long `run` waits for goroutines that do not let themselves be stopped.
-const PATIENCE: Duration = Duration::from_millis(12);
+/// How long `run` waits for goroutines that do not let themselves be stopped: with all else that an end takes no more than 10 ms.
+const PATIENCE: Duration = Duration::from_millis(9);
 
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -153,15 +153,22 @@ pub(crate) fn stop(sched: &'static Scheduler) {
             if monitor_has_ended {
                 give_back_stacks(sched);
             }
-            if rest {
-                // In no list are those whose goroutine has locked itself to them and has parked. Not before nobody holds a P that
-                // could be handed to them.
-                on_thread::for_each(sched, &mut |m| m.parker.notify());
-            }
+            end_locked(sched);
             return;
         }
         sys::nap();
     }
+}
+
+/// Z4: in no list are those whose goroutine has locked itself to them and has parked. Not before: until then somebody may hand
+/// one of them its P. Who is late with that hands it to a thread that has ended, and the P's stacks stay with it.
+fn end_locked(sched: &'static Scheduler) {
+    on_thread::for_each(sched, &mut |m| {
+        // Relaxed: who parks later looks at `is_stopping` before it sleeps.
+        if m.locked.load(Ordering::Relaxed) {
+            m.parker.notify();
+        }
+    });
 }
 
 /// Z4: what is at hand for goroutines that will never be goes back to the process's pool.

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use gmp_bench_contract::waits::HTTP_WARM_UP;
+
 use crate::bench::peers::must;
 
 /// How long a server may take until it accepts connections.
@@ -70,7 +72,7 @@ pub(super) fn measure(
                 .arg(format!("http://{addr}{path}")),
         )
     };
-    ask(1)?;
+    ask(HTTP_WARM_UP.as_secs())?;
     let (rate, p99) = parse(&ask(seconds)?)?;
     Ok(Seen { rate, p99, body })
 }

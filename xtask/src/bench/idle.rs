@@ -10,17 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gmp_bench_contract::procfs;
+use gmp_bench_contract::waits::{HTTP_IDLE_WATCH, REST};
 
 use crate::bench::http::{self, Server};
-
-/// How long everything rests before it is looked at.
-const REST: Duration = Duration::from_secs(1);
-
-/// How long the CPU time is watched.
-const WATCH: Duration = Duration::from_secs(3);
-
-/// How long a run does nothing but wait: before the connections, after them, and watching.
-pub(super) const RESTS: Duration = REST.saturating_mul(2).saturating_add(WATCH);
 
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,7 +57,7 @@ pub(super) fn measure(
     std::thread::sleep(REST);
     let held = procfs::memory(&proc).map_err(lost)?.saturating_sub(before);
     let ((used, _), start) = (procfs::cpu_and_wakeups(&proc).map_err(lost)?, Instant::now());
-    std::thread::sleep(WATCH);
+    std::thread::sleep(HTTP_IDLE_WATCH);
     let (used_by_now, _) = procfs::cpu_and_wakeups(&proc).map_err(lost)?;
     let (used, elapsed) = (used_by_now.saturating_sub(used), start.elapsed());
     drop(child.stdin.take());

@@ -19,11 +19,18 @@ use crate::process::{Output, capture};
 /// long has left the comparison.
 const RUN_LIMIT: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(15)];
 
-/// A runtime whose first run of a workload takes longer, without `--quick` and with it, gets fewer rounds of it.
+/// A runtime whose first run of a workload takes so much longer than what every run of it waits for, without `--quick` and
+/// with it, gets fewer rounds of it.
 const LONG: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
+
+/// How many rounds it gets after that one.
+const FEW: [usize; 2] = [2, 0];
 
 /// How the workloads of [`idle`] begin.
 const IDLES: &str = "http_idle";
+
+/// Whose workloads are accounted for, each and every one; the other programs take part where they say so.
+const COMPLETE: [&str; 4] = ["gmp", "go", "tokio", "may"];
 
 /// Name, value and check of each quantity of one run.
 type Values = Vec<(String, f64, String)>;
@@ -75,8 +82,6 @@ fn measure(
 ) {
     let size = options.size(workload);
     let mut found: BTreeMap<(usize, String), Series> = BTreeMap::new();
-    // What every run waits for without doing anything counts for nobody.
-    let rests = if workload.name.starts_with(IDLES) { idle::RESTS } else { Duration::ZERO };
     // How many rounds each contestant still gets.
     let mut left = vec![options.rounds; contestants.len()];
     for round in 0..options.rounds {
@@ -120,14 +125,21 @@ fn measure(
                 }
             }
             progress.ran();
-            let took = start.elapsed().saturating_sub(rests);
-            if round == 0 && took > LONG[usize::from(options.quick)] {
-                left[at] = left[at].min(if options.quick { 0 } else { 2 });
+            if round == 0 {
+                left[at] = left[at].min(further_rounds(workload, options, start.elapsed()));
             }
         }
     }
     results.series.extend(found.into_values().filter(|series| !series.values.is_empty()));
     progress.line(workload.name, results);
+}
+
+/// How many rounds a contestant gets after the first one, which took so long.
+fn further_rounds(workload: &Workload, options: &Options, took: Duration) -> usize {
+    let quick = usize::from(options.quick);
+    let own = took.saturating_sub(workload.waits(options.size(workload)));
+    let most = options.rounds - 1;
+    if own > LONG[quick] { most.min(FEW[quick]) } else { most }
 }
 
 /// Who takes part in `workload`; who cannot is noted in `missing`.
@@ -141,12 +153,7 @@ fn contestants<'a>(
     // Servers are one workload of a program, asked in several ways.
     let idles = workload.name.starts_with(IDLES);
     let runs = if idles { "http" } else { workload.name };
-    for program in &built.programs {
-        for (_, reason) in program.absent.iter().filter(|(name, _)| name == runs) {
-            let (workload, runtime) = (Some(workload.name.into()), program.runtime.clone());
-            missing.push(Missing { workload, runtime, reason: reason.clone() });
-        }
-    }
+    missing.extend(absent(workload.name, runs, built));
     let (procs, size) = (options.procs, options.size(workload));
     let limit = RUN_LIMIT[usize::from(options.quick)];
     let runners = built.programs.iter().filter(|p| p.runs.iter().any(|name| name == runs));
@@ -218,6 +225,27 @@ fn contestants<'a>(
         .collect()
 }
 
+/// The programs that do not run `workload`, which they call `runs`, and why not.
+fn absent(workload: &str, runs: &str, built: &Built) -> Vec<Missing> {
+    let absent = |program: &Program| {
+        let told = program.absent.iter().find(|(name, _)| name == runs);
+        let complete = COMPLETE.contains(&&*program.runtime);
+        let known = program.runs.iter().any(|name| name == runs)
+            // The servers of `http_file` are programs of their own.
+            || workload == "http_file" && built.file_servers.iter().any(|s| s.0 == program.runtime)
+            || built.missing.iter().any(|m| {
+                m.runtime == program.runtime && m.workload.as_deref() == Some(workload)
+            });
+        let reason = match told {
+            Some((_, reason)) => reason.clone(),
+            None if complete && !known => "not written".into(),
+            None => return None,
+        };
+        Some(Missing { workload: Some(workload.into()), runtime: program.runtime.clone(), reason })
+    };
+    built.programs.iter().filter_map(absent).collect()
+}
+
 /// Runs a program once; the name, value and check of each quantity.
 fn once(
     program: &Program,
@@ -280,5 +308,77 @@ fn why(out: &Output) -> String {
     match telling {
         Some(line) => format!("{} ({})", line.trim(), out.fate()),
         None => out.fate(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gmp_bench_contract::workloads::{WORKLOADS, find};
+
+    use super::*;
+
+    fn options(line: &str) -> Options {
+        let args: Vec<String> = line.split_whitespace().map(String::from).collect();
+        Options::parse(&args).unwrap().unwrap()
+    }
+
+    /// Whether they cannot, have not been built, or were never written.
+    #[test]
+    fn who_does_not_take_part_is_named() {
+        let program = |runtime: &str, runs: &[&str], absent: &[(&str, &str)]| Program {
+            runtime: runtime.into(),
+            path: "".into(),
+            runs: runs.iter().map(|&name| name.into()).collect(),
+            absent: absent.iter().map(|&(name, why)| (name.into(), why.into())).collect(),
+        };
+        let unbuilt = Missing {
+            workload: Some("http_file".into()),
+            runtime: "go".into(),
+            reason: "it failed".into(),
+        };
+        let built = Built {
+            programs: vec![
+                program("gmp", &["fib", "http"], &[]),
+                program("go", &["http"], &[("fib", "too slow")]),
+                program("tokio", &[], &[("http", "see hyper")]),
+                program("hyper", &["http"], &[]),
+            ],
+            file_servers: vec![("gmp".into(), "".into())],
+            missing: vec![unbuilt],
+            versions: Vec::new(),
+        };
+        let absent = |workload, runs| {
+            let missing = absent(workload, runs, &built).into_iter();
+            missing.map(|m| format!("{}: {}", m.runtime, m.reason)).collect::<Vec<_>>()
+        };
+        assert_eq!(absent("fib", "fib"), ["go: too slow", "tokio: not written"]);
+        assert_eq!(absent("http_idle_1k", "http"), ["tokio: see hyper"]);
+        assert_eq!(absent("http_file", "http_file"), ["tokio: not written"]);
+        let of_none = ["gmp: not written", "go: not written", "tokio: not written"];
+        assert_eq!(absent("echo", "echo"), of_none);
+    }
+
+    /// What a run of wrk, or the watching of what is idle, takes.
+    #[test]
+    fn what_a_run_waits_for_costs_no_rounds() {
+        let rounds = |name, line, seconds| {
+            let took = Duration::from_secs_f64(seconds);
+            1 + further_rounds(find(name).unwrap(), &options(line), took)
+        };
+        for name in ["http", "http_file", "idle"] {
+            assert_eq!((rounds(name, "", 6.3), rounds(name, "", 11.5)), (7, 3), "{name}");
+        }
+        assert_eq!((rounds("http", "--quick", 3.3), rounds("http", "--quick", 4.5)), (3, 1));
+        assert_eq!((rounds("http_idle_10k", "", 9.5), rounds("http_idle_10k", "", 10.5)), (7, 3));
+        assert_eq!((rounds("fib", "", 4.9), rounds("fib", "", 5.1)), (7, 3));
+        assert_eq!((rounds("fib", "--n 2", 5.1), rounds("fib", "--quick", 1.1)), (2, 1));
+        for workload in WORKLOADS {
+            for line in ["", "--quick"] {
+                let options = options(line);
+                let waits = workload.waits(options.size(workload));
+                let all = options.rounds - 1;
+                assert_eq!(further_rounds(workload, &options, waits), all, "{}", workload.name);
+            }
+        }
     }
 }

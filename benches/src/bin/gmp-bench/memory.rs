@@ -3,13 +3,14 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gmp::chan::bounded;
 use gmp::net::{TcpListener, TcpStream};
 use gmp::time::sleep;
 use gmp::{go, yield_now};
 use gmp_bench_contract::procfs::{own_cpu_and_wakeups, resident_and_page_tables};
+use gmp_bench_contract::waits::{IDLE_WATCH, REST};
 use gmp_bench_contract::{Job, Outcome};
 
 /// Goroutines that wait for a channel to be closed; bytes and time each.
@@ -42,7 +43,7 @@ pub(crate) fn parked(job: &Job) -> Outcome {
     Outcome { values: vec![bytes, elapsed.as_secs_f64() * 1e9 / n as f64], check }
 }
 
-/// Parked goroutines and a tenth as many idle connections; CPU time and wake-ups in 5 s.
+/// Parked goroutines and a tenth as many idle connections; CPU time and wake-ups while watched.
 pub(crate) fn idle(job: &Job) -> Outcome {
     let n = job.size;
     let (gate, wait) = bounded::<()>(0);
@@ -61,10 +62,10 @@ pub(crate) fn idle(job: &Job) -> Outcome {
             assert_eq!(server.read(&mut [0]).expect("an orderly end"), 0);
         }));
     }
-    sleep(Duration::from_secs(1));
+    sleep(REST);
     let (cpu, wakeups) = own_cpu_and_wakeups();
     let start = Instant::now();
-    sleep(Duration::from_secs(5));
+    sleep(IDLE_WATCH);
     let (cpu_after, wakeups_after) = own_cpu_and_wakeups();
     let seconds = start.elapsed().as_secs_f64();
     gate.close();

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -98,28 +101,43 @@ func cpuAndWakeups() (time.Duration, int64) {
 	must(err == nil && len(tasks) > 0, "/proc/self/task")
 	var cpu time.Duration
 	var switches int64
+	threads := 0
 	for _, task := range tasks {
-		schedstat, err := os.ReadFile(task + "/schedstat")
-		if err != nil {
+		schedstat, living := ofLiving(task + "/schedstat")
+		if !living {
 			continue
 		}
-		status, err := os.ReadFile(task + "/status")
-		if err != nil {
+		status, living := ofLiving(task + "/status")
+		if !living {
 			continue
 		}
-		onCPU, _ := strconv.ParseInt(strings.Fields(string(schedstat))[0], 10, 64)
+		onCPU, err := strconv.ParseInt(strings.Fields(schedstat)[0], 10, 64)
+		must(err == nil, task+"/schedstat")
 		cpu += time.Duration(onCPU)
-		switches += field(string(status), "voluntary_ctxt_switches:")
+		switches += field(status, "voluntary_ctxt_switches:")
+		threads++
 	}
+	must(threads > 0, "no thread whose CPU time is known")
 	return cpu, switches
+}
+
+// ofLiving is what a file of a thread says, and whether the thread has not ended meanwhile.
+func ofLiving(file string) (string, bool) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return "", false
+	}
+	must(err == nil, file)
+	return string(text), true
 }
 
 func field(text, name string) int64 {
 	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
 		if rest, found := strings.CutPrefix(lines.Text(), name); found {
-			value, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			value, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			must(err == nil, name)
 			return value
 		}
 	}
-	return 0
+	panic("no " + name)
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gmp_bench_contract::procfs::{own_cpu_and_wakeups, resident_and_page_tables};
+use gmp_bench_contract::waits::{IDLE_WATCH, REST};
 use gmp_bench_contract::{Job, Outcome};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -74,10 +75,10 @@ async fn idle_task(n: u64) -> Outcome {
             assert_eq!(server.read(&mut [0]).await.expect("an orderly end"), 0);
         }));
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(REST).await;
     let (cpu, wakeups) = own_cpu_and_wakeups();
     let start = Instant::now();
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(IDLE_WATCH).await;
     let (cpu_after, wakeups_after) = own_cpu_and_wakeups();
     let seconds = start.elapsed().as_secs_f64();
     gate.close();
