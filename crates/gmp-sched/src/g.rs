@@ -27,7 +27,6 @@ use crate::m::M;
 use crate::queue::list::Linked;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicPtr, AtomicU8, AtomicU16, AtomicU64, Ordering, fence};
-use crate::trace;
 use crate::wait::WaitReason;
 
 /// A goroutine's number: unique in the process, never reused, 1 for the first main goroutine.
@@ -288,7 +287,6 @@ impl G {
     #[inline]
     pub(crate) fn resumed(&self, m: &M) {
         self.set_reason(WaitReason::None);
-        trace::note_start(m, self.id());
         // Relaxed: as above.
         if self.since.load(Ordering::Relaxed) & STAMPED != 0 {
             self.count_latency(m);

@@ -67,8 +67,6 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     /// Its trace events, once it has noted one.
     trace: OnceLock<&'static Ring>,
-    /// When it left a goroutine in order to go straight on to another one, in ticks, for that one's event.
-    pub(crate) left_at: Cell<u64>,
     /// Where its goroutine stands while the thread does not run it on.
     pub(crate) halted: Halted,
     /// Whoever wants to see the stack that it runs on.
@@ -125,7 +123,6 @@ impl M {
             idle_link: Cell::new(ptr::null()),
             tid: AtomicI32::new(0),
             trace: OnceLock::new(),
-            left_at: Cell::new(0),
             halted: Halted::new(),
             photo: on_thread::Slot::new(),
             older: Cell::new(ptr::null()),
@@ -179,6 +176,12 @@ impl M {
     /// Whether it is in a critical section, as another thread sees it.
     pub(crate) fn is_critical(&self) -> bool {
         self.hold.is_seen_critical()
+    }
+
+    /// Where it has noted trace events.
+    #[inline]
+    pub(crate) fn ring(&self) -> Option<&'static Ring> {
+        self.trace.get().copied()
     }
 
     /// Where it notes trace events. Not in the signal handler.

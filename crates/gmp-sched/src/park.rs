@@ -204,16 +204,15 @@ unsafe fn leave_for_another<C: FnOnce()>(
             "parked while `forbid_park` was in force: something waits while a thread-local is borrowed",
         );
     }
-    let locked = header.is_locked();
     header.waits(reason);
-    trace::note_stop(m, reason, header.id());
     if let Some(p) = m.p() {
         p.counters.parks.bump();
     }
     let mut leave = Leave { g, commit: ManuallyDrop::new(commit) };
     // SAFETY: `leave` stays on this stack until the commit has copied it; the section is open.
-    let m =
-        unsafe { run::switch_away(m, locked, commit_on_successor::<C>, (&raw mut leave).cast()) };
+    let m = unsafe {
+        run::switch_away(m, header, reason, commit_on_successor::<C>, (&raw mut leave).cast())
+    };
     header.resumed(m);
     m.leave_critical();
 }

@@ -15,6 +15,8 @@ use crate::m::M;
 use crate::p::P;
 use crate::sync::plain::Ordering;
 use crate::task;
+use crate::trace::{self, TraceKind};
+use crate::wait::WaitReason;
 
 /// Every so many dispatches a P looks beyond its own ring: global queue, timers, descriptors. Go's figure:
 /// prime, so that it does not beat against patterns in the program.
@@ -43,9 +45,8 @@ fn execute(m: &'static M, g: NonNull<G>) {
     }
     let Some(p) = m.p() else { return m.sched.inject(g) };
     p.counters.switches.bump();
-    // It starts now, and not when the last one left.
-    m.left_at.set(0);
     let target = context_of(p, m, g);
+    trace::note(m, TraceKind::Start, header.id());
     m.set_g(Some(g));
     // SAFETY: `target` is `g`'s saved context and nobody else runs it; `keep_g0` gets this M.
     unsafe { gmp_context::switch(target, keep_g0, as_word(m), as_word(m)) };
@@ -92,8 +93,8 @@ fn start(p: &P, m: &M, header: &G) -> Context {
     context
 }
 
-/// Leaves the current stack for the next goroutine, or g0: in any case for g0 if the goroutine that leaves is
-/// `locked` to this thread, which then runs no other. On return the caller has been resumed, on the
+/// Leaves the current stack for the next goroutine, or g0: in any case for g0 if the goroutine that leaves, `left`, is
+/// locked to this thread, which then runs no other. On return the caller has been resumed, on the
 /// M that is returned, in a critical section of that M.
 ///
 /// # Safety
@@ -102,16 +103,24 @@ fn start(p: &P, m: &M, header: &G) -> Context {
 #[inline]
 pub(crate) unsafe fn switch_away(
     m: &'static M,
-    locked: bool,
+    left: &G,
+    reason: WaitReason,
     commit: Commit,
     arg: *mut (),
 ) -> &'static M {
-    let target = match m.p().filter(|_| !locked).and_then(|p| pick(p, m)) {
-        Some((g, context)) => {
+    let next = m.p().filter(|_| !left.is_locked()).and_then(|p| Some((p, pick(p, m)?)));
+    let target = match next {
+        Some((p, g)) => {
+            // SAFETY: just taken out of a queue.
+            trace::note_switch(m, left.id(), reason, unsafe { g.as_ref() }.id());
+            let context = context_of(p, m, g);
             m.set_g(Some(g));
             context
         }
-        None => to_g0(m),
+        None => {
+            trace::note(m, TraceKind::Stop(reason), left.id());
+            to_g0(m)
+        }
     };
     // SAFETY: the target is a saved context that this M alone resumes; the commit is the caller's.
     let word = unsafe { gmp_context::switch(target, commit, arg, as_word(m)) };
@@ -129,7 +138,7 @@ fn to_g0(m: &M) -> Context {
 
 /// The next goroutine of this P, if nothing needs g0's attention.
 #[inline]
-fn pick(p: &'static P, m: &M) -> Option<(NonNull<G>, Context)> {
+fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     let d = p.dispatches.get().wrapping_add(1);
     p.dispatches.set(d);
     // Relaxed: asked by the monitor; seen soon enough.
@@ -143,7 +152,7 @@ fn pick(p: &'static P, m: &M) -> Option<(NonNull<G>, Context)> {
         return None;
     }
     p.counters.switches.bump();
-    Some((g, context_of(p, m, g)))
+    Some(g)
 }
 
 /// A stack's life: runs one goroutine after the other, as long as the next one has not begun elsewhere.
@@ -212,6 +221,7 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
         return Next::Switch(to_g0(m));
     }
     p.counters.switches.bump();
+    trace::note(m, TraceKind::Start, header.id());
     m.set_g(Some(g));
     if let Some(context) = header.context.take() {
         m.dying.set(Some(stack));

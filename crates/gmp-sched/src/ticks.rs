@@ -42,11 +42,23 @@ impl Moment {
     }
 }
 
+/// Whether ticks are the processor's.
+#[inline]
+pub(crate) fn are_counted() -> bool {
+    // Relaxed: who notes has acquired it with the tracing that is on (`trace.rs`, `is_on`), others have called `Scale::get`.
+    COUNTED.load(Ordering::Relaxed)
+}
+
+/// Now, in ticks of the processor.
+#[inline]
+pub(crate) fn counted() -> u64 {
+    sys::counter()
+}
+
 /// Now, in ticks. Async-signal-safe.
 #[inline]
 pub(crate) fn now() -> u64 {
-    // Relaxed: who notes has acquired it with the tracing that is on (`trace.rs`, `is_on`), others have called `Scale::get`.
-    if COUNTED.load(Ordering::Relaxed) { sys::counter() } else { clock::now() }
+    if are_counted() { counted() } else { clock::now() }
 }
 
 /// From ticks to nanoseconds of `clock.rs`.

@@ -1,8 +1,9 @@
 //! Trace events: what every M notes when somebody records a trace.
 //!
 //! Each M, and each monitor, writes into a ring of its own (`trace_ring.rs`), without locks; one reader takes the events out
-//! ([`drain_trace`]). Off, a place that would note something costs the load of a flag. A ring that is full loses the event,
-//! and counts it, without a look at the clock.
+//! ([`drain_trace`]). An M that goes straight from one goroutine to the next notes that in one place of the ring, with one
+//! time. Off, whoever would note something pays for the load of a flag. A ring that is full loses the event, and counts it,
+//! without a look at the clock.
 
 use std::ptr::NonNull;
 use std::sync::Mutex;
@@ -13,12 +14,13 @@ use crate::g::GoId;
 use crate::lock::Lock;
 use crate::m::M;
 use crate::p::P;
-use crate::sync::plain::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::plain::{AtomicBool, Ordering};
 use crate::ticks::{self, Scale};
 use crate::trace_ring;
 use crate::wait::WaitReason;
 
-/// Events of a ring: at two million a second, 16 ms of a very busy M. A power of two.
+/// Places of a ring, one for an event or for both of a switch: at two million a second, 16 ms of a very busy M. A power of
+/// two.
 const CAPACITY: u64 = 1 << 15;
 
 /// What happened.
@@ -55,11 +57,13 @@ pub struct TraceEvent {
     pub m: usize,
 }
 
-/// An event as a ring has it.
+/// One event as a ring has it, or the two of a switch.
 #[derive(Clone, Copy)]
 pub(crate) struct Note {
     ticks: u64,
     g: GoId,
+    /// Who starts in its place, at the same moment.
+    next: GoId,
     m: u32,
     p: u16,
     kind: TraceKind,
@@ -68,11 +72,11 @@ pub(crate) struct Note {
 /// Without a P.
 const NO_P: u16 = u16::MAX;
 const _: () = assert!(MAX_PROCS < NO_P as usize);
-const _: () = assert!(size_of::<Note>() == 24);
+/// Nobody starts.
+const NOBODY: GoId = GoId(0);
+const _: () = assert!(size_of::<Note>() == 32);
 
 static ON: AtomicBool = AtomicBool::new(false);
-/// When it was turned on last, in ticks.
-static BEGUN: AtomicU64 = AtomicU64::new(0);
 
 /// The events of one M, or of a monitor.
 pub(crate) type Ring = trace_ring::Ring<Note>;
@@ -89,10 +93,9 @@ static RINGS: Lock<Rings> = Lock::new(Rings(MapVec::new()));
 pub fn set_tracing(on: bool) {
     if on {
         Scale::get();
-        BEGUN.store(ticks::now(), Ordering::Relaxed); // Relaxed: published by `ON`, just below.
     }
-    // Release: pairs with Acquire in `is_on`; publishes `BEGUN` and the choice of the clock (`ticks.rs`). When who sees it
-    // does not matter: a few events more or less.
+    // Release: pairs with Acquire in `is_on`; publishes the choice of the clock (`ticks.rs`). When who sees it does not
+    // matter: a few events more or less.
     ON.store(on, Ordering::Release);
 }
 
@@ -112,47 +115,47 @@ pub(crate) fn note(m: &M, kind: TraceKind, g: GoId) {
 
 #[cold]
 fn note_on(m: &M, kind: TraceKind, g: GoId) {
-    put(m.trace_ring(), (kind, g, number_of(m.p()), m.id), ticks::now);
+    note_both(m, kind, g, NOBODY);
 }
 
-/// Notes that `g` gives way. If the M goes straight on to another goroutine, that one starts at the same moment:
-/// [`note_start`].
+/// Notes that `left` gives way, for this reason, and that the M goes straight on to `next`: two events of one moment in one
+/// place, with one look at the clock.
 #[inline]
-pub(crate) fn note_stop(m: &M, reason: WaitReason, g: GoId) {
+pub(crate) fn note_switch(m: &M, left: GoId, reason: WaitReason, next: GoId) {
     if is_on() {
-        note_stop_on(m, reason, g);
+        note_switch_on(m, left, reason, next);
     }
 }
 
 #[cold]
-fn note_stop_on(m: &M, reason: WaitReason, g: GoId) {
-    let event = (TraceKind::Stop(reason), g, number_of(m.p()), m.id);
-    m.left_at.set(put(m.trace_ring(), event, ticks::now));
+fn note_switch_on(m: &M, left: GoId, reason: WaitReason, next: GoId) {
+    note_both(m, TraceKind::Stop(reason), left, next);
 }
 
-/// Notes that `g` runs from now on.
+/// Nothing that it calls returns here, so that it need not save registers: 1.6 ns less for the four of a round trip
+/// (docs/experiments.md, "What seeing costs").
 #[inline]
-pub(crate) fn note_start(m: &M, g: GoId) {
-    if is_on() {
-        note_start_on(m, g);
+fn note_both(m: &M, kind: TraceKind, g: GoId, next: GoId) {
+    match m.ring() {
+        Some(ring) if ticks::are_counted() => {
+            put(ring, (kind, g, next, number_of(m.p()), m.id), ticks::counted);
+        }
+        _ => note_slowly(m, kind, g, next),
     }
 }
 
-#[cold]
-fn note_start_on(m: &M, g: GoId) {
-    let left_at = m.left_at.take();
-    // One of an earlier trace, whose successor was not noted, is older.
-    // Relaxed: `is_on` has acquired it.
-    let is_recent = left_at > BEGUN.load(Ordering::Relaxed);
-    let event = (TraceKind::Start, g, number_of(m.p()), m.id);
-    put(m.trace_ring(), event, || if is_recent { left_at } else { ticks::now() });
+/// The first event of an M, and every one where the clock is the system's.
+#[inline(never)]
+fn note_slowly(m: &M, kind: TraceKind, g: GoId, next: GoId) {
+    put(m.trace_ring(), (kind, g, next, number_of(m.p()), m.id), ticks::now);
 }
 
 /// Notes that `g`, whose thread is `stopped`, has been stopped on `p`. By the M that took over.
 pub(crate) fn note_preempted(m: &M, stopped: &M, g: GoId, p: &P) {
     if is_on() {
         let kind = TraceKind::Stop(WaitReason::Preempted);
-        put(m.trace_ring(), (kind, g, number_of(Some(p)), stopped.id), ticks::now);
+        let event = (kind, g, NOBODY, number_of(Some(p)), stopped.id);
+        put(m.trace_ring(), event, ticks::now);
     }
 }
 
@@ -160,14 +163,16 @@ pub(crate) fn note_preempted(m: &M, stopped: &M, g: GoId, p: &P) {
 /// lets it go on: until then it is the only writer of that thread's ring.
 pub(crate) fn note_resumed(m: &M, g: GoId, p: &P) {
     if is_on() {
-        put(m.trace_ring(), (TraceKind::Start, g, number_of(Some(p)), m.id), ticks::now);
+        let event = (TraceKind::Start, g, NOBODY, number_of(Some(p)), m.id);
+        put(m.trace_ring(), event, ticks::now);
     }
 }
 
 /// Notes what the monitor has done to `g`, whose thread is `m`. By that thread's runtime's monitor.
 pub(crate) fn note_by_monitor(m: &M, kind: TraceKind, g: GoId, p: &P) {
     if is_on() {
-        put(m.sched.monitor.trace_ring(), (kind, g, number_of(Some(p)), m.id), ticks::now);
+        let event = (kind, g, NOBODY, number_of(Some(p)), m.id);
+        put(m.sched.monitor.trace_ring(), event, ticks::now);
     }
 }
 
@@ -175,21 +180,20 @@ fn number_of(p: Option<&P>) -> u16 {
     p.map_or(NO_P, |p| p.index as u16)
 }
 
-/// Returns when it was; 0 if it is lost. Then nobody has looked at the clock.
+/// In a critical section, or with the thread stopped: no signal handler gets between. Nobody looks at the clock if there is
+/// no room.
 #[inline]
 fn put(
     ring: &Ring,
-    (kind, g, p, m): (TraceKind, GoId, u16, usize),
+    (kind, g, next, p, m): (TraceKind, GoId, GoId, u16, usize),
     ticks: impl FnOnce() -> u64,
-) -> u64 {
-    let mut at = 0;
-    // In a critical section, or with the thread stopped: no signal handler gets between.
-    ring.put(|place| {
-        at = ticks();
+) {
+    let events = 1 + u64::from(next != NOBODY);
+    ring.put(events, |place| {
+        let note = Note { ticks: ticks(), g, next, m: m as u32, p, kind };
         // SAFETY: a place of the ring is aligned, and the writer's.
-        unsafe { place.write(Note { ticks: at, g, m: m as u32, p, kind }) };
+        unsafe { place.write(note) };
     });
-    at
 }
 
 /// A ring, for an M or a monitor that has none yet. Maps memory; not in signal handlers.
@@ -229,9 +233,13 @@ pub fn drain_trace(visit: &mut dyn FnMut(TraceEvent)) -> Drained {
         let Some(ring) = ring else { break };
         ring.drain(|place| {
             // SAFETY: written, and the reader's for the moment.
-            let Note { ticks, g, m, p, kind } = unsafe { place.read() };
+            let Note { ticks, g, next, m, p, kind } = unsafe { place.read() };
             let p = (p != NO_P).then_some(p.into());
-            visit(TraceEvent { at: scale.nanos(ticks), kind, g, p, m: m as usize });
+            let event = TraceEvent { at: scale.nanos(ticks), kind, g, p, m: m as usize };
+            visit(event);
+            if next != NOBODY {
+                visit(TraceEvent { kind: TraceKind::Start, g: next, ..event });
+            }
         });
         drained.lost += ring.lost();
     }

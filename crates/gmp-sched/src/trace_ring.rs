@@ -18,7 +18,7 @@ use crate::sync::{AtomicU64, Ordering, mutant};
 pub(crate) struct Ring<T> {
     written: AtomicU64,
     read: AtomicU64,
-    /// What there was no room for.
+    /// Events that there was no room for.
     lost: AtomicU64,
     places: NonNull<T>,
     capacity: u64,
@@ -53,16 +53,16 @@ impl<T> Ring<T> {
         unsafe { self.places.add((at & (self.capacity - 1)) as usize) }
     }
 
-    /// Has `fill` write the next place; false, and one more is lost, if the ring is full. One writer at a time.
+    /// Has `fill` write the next place; false, and so many `events` more are lost, if the ring is full. One writer at a time.
     #[inline]
-    pub(crate) fn put(&self, fill: impl FnOnce(NonNull<T>)) -> bool {
+    pub(crate) fn put(&self, events: u64, fill: impl FnOnce(NonNull<T>)) -> bool {
         // Relaxed: only the writer writes it.
         let at = self.written.load(Ordering::Relaxed);
         let order = if mutant("trace_ring_blind") { Ordering::Relaxed } else { Ordering::Acquire };
         // Acquire (W1): pairs with Release in `drain`: the reader has done with the place.
         if at - self.read.load(order) >= self.capacity {
             // Relaxed, both: a figure that only the writer writes.
-            self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            self.lost.store(self.lost.load(Ordering::Relaxed) + events, Ordering::Relaxed);
             return false;
         }
         fill(self.place(at));
@@ -72,7 +72,7 @@ impl<T> Ring<T> {
         true
     }
 
-    /// How many values were lost so far.
+    /// How many events were lost so far.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed) // Relaxed: a figure.
     }

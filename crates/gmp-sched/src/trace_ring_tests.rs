@@ -6,6 +6,9 @@ use super::*;
 use crate::sync::{model, thread};
 use crate::testing::RaceCell;
 
+/// In each place.
+const EVENTS: u64 = 2;
+
 struct Model {
     ring: Ring<RaceCell>,
     _places: Box<[RaceCell; 2]>,
@@ -21,7 +24,7 @@ impl Model {
 
     fn put(&self, value: u32) -> bool {
         // SAFETY: a place of the ring.
-        self.ring.put(|place| unsafe { place.as_ref() }.set(value))
+        self.ring.put(EVENTS, |place| unsafe { place.as_ref() }.set(value))
     }
 
     fn drain(&self, seen: &mut Vec<u32>) {
@@ -30,7 +33,7 @@ impl Model {
     }
 }
 
-/// Three values through two places, drained twice meanwhile and once more in the end.
+/// Three values through two places, drained twice meanwhile and once more in the end. What had no room is counted.
 #[test]
 fn model_events_arrive_in_order() {
     model(|| {
@@ -46,5 +49,6 @@ fn model_events_arrive_in_order() {
         m.drain(&mut seen);
         assert_eq!(seen, written);
         assert!(written.starts_with(&[1, 2]), "there was room");
+        assert_eq!(m.ring.lost(), EVENTS * (3 - written.len() as u64));
     });
 }

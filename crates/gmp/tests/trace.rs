@@ -97,6 +97,11 @@ fn spans_follow_one_another_and_add_up() {
         let gap = spans.windows(2).find(|w| w[0].2 != w[1].1);
         assert_eq!(gap, None, "track {track:?}");
     }
+    // A thread that goes straight from one goroutine to the next does so at one moment, whoever has to wait for whom.
+    let is_switch = |w: &[&Span]| w.iter().all(|s| s.3.starts_with('G')) && w[0].2 == w[1].1;
+    let threads = tracks.iter().filter(|(track, _)| track.0 == 3);
+    let switches: usize = threads.map(|(_, s)| s.windows(2).filter(|w| is_switch(w)).count()).sum();
+    assert!(switches > 100, "{switches} switches");
     // What the processors ran is what the threads ran and the goroutines ran.
     let on_processors: u64 = running(1).map(|s| s.2 - s.1).sum();
     let on_threads: u64 = running(3).filter(|s| s.3.starts_with('G')).map(|s| s.2 - s.1).sum();

@@ -95,7 +95,7 @@ impl<W: Write> Spans<W> {
                 self.goroutines.remove(&g);
             }
             TraceKind::Ready => {
-                // It may run already: it starts when the goroutine before it on that thread stopped, which may be earlier.
+                // It may run already: clocks of two processors agree to some nanoseconds only.
                 if let Some(Since::Waits { .. }) = self.goroutines.get(&g) {
                     self.finish(g, at, "")?;
                     self.goroutines.insert(g, Since::Waits { at, why: "runnable" });
