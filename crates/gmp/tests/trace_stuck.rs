@@ -5,7 +5,7 @@ mod quit_common;
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -28,9 +28,10 @@ fn panics() {
     unreachable!("it wrote into a full pipe");
 }
 
+#[expect(clippy::print_stdout, reason = "how the child tells its parent that it is ready")]
 fn goes_on() {
     long_trace();
-    writeln!(std::io::stdout(), "{READY}").unwrap();
+    println!("{READY}");
     gmp::blocking(std::thread::park);
     unreachable!("nobody unparks it");
 }
