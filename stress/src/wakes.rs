@@ -1,6 +1,7 @@
 //! Who is woken when there is work, in figures: how long a goroutine beside a computation waits for an idle processor,
-//! how many threads a ping-pong pair wakes, and how many processors a fan-out occupies. The bounds are those of
-//! `crates/gmp/tests/wakeups.rs`.
+//! how many threads a ping-pong pair wakes, and how many processors a fan-out occupies. The bounds of the
+//! first two are those of `crates/gmp/tests/wakeups.rs`, whose fan-out holds its goroutines until all run; here they have to
+//! overlap by themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

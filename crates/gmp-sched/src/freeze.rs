@@ -3,7 +3,7 @@
 //! Goroutines that run go on running; what stops is the passing from one to the next. A dump can then read the stack of
 //! whoever is parked. It costs the fast path nothing, because every way from one goroutine to the next looks at
 //! `P::preempt` already, and goes to g0 when it is set. There every M looks whether the runtime is frozen before it runs
-//! what it has found ([`check`]). The steps, F1 to F4 and W1 to W3, are in `frost.rs`, with their model.
+//! what it has found ([`check`]). The steps, F1 to F4, W1 to W3 and C1 to C2, are in `frost.rs`, with their model.
 //!
 //! A P is looked at until it is held by nobody, or by an M that stands still (F3). Whoever takes it then comes from g0, or is in
 //! the middle of a goroutine: that one finds the request of F2, which every P has, also one that is made meanwhile (it is

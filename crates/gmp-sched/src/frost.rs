@@ -60,7 +60,7 @@ impl<W: WordLike> Frost<W> {
         wake(&self.thaws);
     }
 
-    /// C1 and C2, by who has the P in its hands: either clears and `ask`s no more, or nothing is lost of F2.
+    /// C1 and C2, by who has the P in its hands: afterwards the request is taken back, or it was F2's and is made anew.
     pub(crate) fn clear(&self, clear: impl FnOnce(), ask: impl FnOnce()) {
         if self.is_frozen() {
             return;

@@ -171,8 +171,8 @@ fn model_who_finds_nothing_does_not_take_back_the_freezers_request() {
                 m.held.swap(0, Ordering::Release); // Release: pairs with Acquire in `dump`.
                 // The same thread stands for the other one, in a critical section as well: the lock of the lists orders the two.
                 m.held.swap(1, Ordering::Release); // Release: as above.
-                // Light fence: as in `M::set_p`; pairs with the second barrier of the freezer.
-                light_fence();
+                // SeqCst fence: as in `M::set_p`; pairs with the second barrier of the freezer.
+                fence(Ordering::SeqCst);
                 m.hold.leave();
                 m.go_straight_on();
                 m.hold.leave();

@@ -21,7 +21,6 @@ use crate::p::P;
 use crate::parker::Parker;
 use crate::scheduler::Scheduler;
 use crate::spare::Spare;
-use crate::sync::light_fence;
 use crate::sync::plain::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering, compiler_fence, fence,
 };
@@ -102,9 +101,9 @@ impl M {
     /// Offset of the goroutine that it runs, for debuggers.
     pub(crate) const G: usize = std::mem::offset_of!(M, g);
 
-    /// An M for a thread that is about to start.
-    pub(crate) fn new(id: usize, sched: &'static Scheduler) -> &'static M {
-        Box::leak(Box::new(M {
+    /// An M for a thread that is about to start, which has to leak it: Ms are never freed.
+    pub(crate) fn new(id: usize, sched: &'static Scheduler) -> Box<M> {
+        Box::new(M {
             id,
             sched,
             // On g0 a section is always open: the scheduler is never stopped.
@@ -137,7 +136,7 @@ impl M {
             turn: Cell::new(0),
             lost: lost::Record::default(),
             awake: awake::Record::default(),
-        }))
+        })
     }
 
     /// Opens a critical section. If the P was taken while the thread slept, it waits for another one here.
@@ -200,16 +199,16 @@ impl M {
         if let Some(p) = p {
             // Release: pairs with Acquire in the monitor, which reads this M through the P.
             p.m.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
-            // SeqCst fence: pairs with the one in `begin_stop`; and for N3 of `next.rs`.
+            // SeqCst fence: pairs with the one in `begin_stop`, with the barrier of N2 (`next.rs`), and with that of F2 (`frost.rs`):
+            // what this M looks at in its P from now on is as new as who takes it for the P's holder.
             fence(Ordering::SeqCst);
         }
         self.hold.set(p.map_or(ptr::null_mut(), |p| ptr::from_ref(p).cast_mut()));
     }
 
-    /// Takes up again a P that was laid down, and that nobody has taken meanwhile.
+    /// Takes up again a P that was laid down, and whose owner nobody else has been meanwhile: `P::m` names this M still.
     #[inline]
     pub(crate) fn resume_p(&'static self, p: &'static P) {
-        light_fence(); // For N3 of `next.rs`.
         self.hold.set(ptr::from_ref(p).cast_mut());
     }
 

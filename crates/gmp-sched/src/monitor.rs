@@ -196,8 +196,8 @@ pub(crate) fn run(sched: &'static Scheduler) {
         let pause = next.saturating_sub(end).max(rest).max(SHORTEST);
         sched.monitor.parker.park_timeout(Some(Duration::from_nanos(pause)));
     }
-    sched.end_spares();
     let begun = clock::now();
+    sched.end_spares();
     while lost.any_left(sched) && !stop::is_firm(sched, clock::now() - begun) {
         sys::nap();
     }

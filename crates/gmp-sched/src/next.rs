@@ -21,7 +21,7 @@
 //! N1; so N3 sees E1, or the end of that section, whose writes its Acquire makes visible: the slot is as O2 left it. If
 //! the 0 is of an N5, its Release makes N4 visible to O2. And when both swap, the swaps decide.
 //!
-//! Who the owner is may change meanwhile. The new one says so (`M::set_p`), in a section, with a light fence before its
+//! Who the owner is may change meanwhile. The new one says so (`M::set_p`), in a section, with a full fence before its
 //! first O1. If N3 does not see that, N2 came before it, so its O1 sees N1.
 //!
 //! Where no heavy fence can be had `shared` stays set, and everybody swaps.

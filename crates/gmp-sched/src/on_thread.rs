@@ -85,7 +85,7 @@ pub(crate) fn add(m: &'static M) {
 pub(crate) fn for_each(sched: &'static Scheduler, visit: &mut dyn FnMut(&'static M)) {
     // Acquire: pairs with Release in `add`.
     let mut at: *const M = ALL.load(Ordering::Acquire);
-    // Those of runtimes before need not be gone through.
+    // Those of runtimes before need not be gone through, unless a thread that is counted has not begun.
     // Relaxed: an M is counted before it is added, and the load above has seen those that it will find.
     let mut left = sched.threads.load(Ordering::Relaxed);
     // SAFETY: Ms are never freed.

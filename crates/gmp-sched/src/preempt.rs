@@ -53,12 +53,13 @@ pub unsafe fn try_hand_over(m: *const (), at: &Registers) -> bool {
     let rests = m.halted.begin(at);
     // A section, so that the monitor does not take the P at the same time (retake.md, E1 to E4).
     let lost = m.hold.enter() == Entered::Disturbed && m.hold.settle_in_handler() == Settled::Lost;
-    let stops = if m.sched.is_stopping() {
-        abandon(m);
-        true
-    } else if lost {
-        // It computes without a P: the monitor queues it for one.
+    let stops = if lost {
+        // It computes without a P: the monitor queues it for one. If the runtime stops, so that it is let go on; if the monitor
+        // looks no more, it stays here for good.
         m.sched.monitor.poke();
+        true
+    } else if m.sched.is_stopping() {
+        abandon(m);
         true
     } else {
         hand_over(m)
@@ -291,11 +292,7 @@ impl Scheduler {
     /// H2 and H7 at the end of the runtime: spares that were assigned end like others, and nobody is left in the middle of
     /// leaving its P, unless the kernel does not let it run. By the monitor.
     pub(crate) fn end_spares(&'static self) {
-        on_thread::for_each(self, &mut |m| {
-            self.reclaim_spare(m);
-            // In no list are spares, and those whose goroutine has locked itself to them and has parked.
-            m.parker.notify();
-        });
+        on_thread::for_each(self, &mut |m| self.reclaim_spare(m));
         // Relaxed: as above.
         let leaving = || self.monitor.leaving.load(Ordering::Relaxed);
         let end = clock::now() + stop::POLITE.as_nanos() as u64;
@@ -319,6 +316,10 @@ impl Scheduler {
             self.monitor.leaving.store(ptr::null_mut(), Ordering::Relaxed);
         } else {
             self.lists.lock().return_m(spare);
+            if self.is_stopping() {
+                // It may have missed the general waking. Not before it is nobody's: a handler would hand its P to a thread that ends.
+                spare.parker.notify();
+            }
         }
     }
 

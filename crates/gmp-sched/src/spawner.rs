@@ -121,7 +121,8 @@ pub(crate) fn start_m(sched: &'static Scheduler) -> io::Result<()> {
     let spawned = thread::Builder::new()
         .name(format!("gmp-m{id}"))
         .stack_size(G0_STACK)
-        .spawn(move || sched.counted(|| m_main(m)));
+        .spawn(move || sched.counted(|| m_main(Box::leak(m))));
+    // If there is no thread the closure is dropped, and the M with it.
     if let Err(e) = spawned {
         sched.threads.fetch_sub(1, Ordering::Relaxed); // Relaxed: a number.
         sched.spawner.starting.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.

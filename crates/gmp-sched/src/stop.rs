@@ -14,7 +14,7 @@
 //!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
 //! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
 //!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them; those of threads that are
-//!   late keep theirs, and all do if the monitor is late.
+//!   late keep theirs, and all do if the monitor is late. Threads that belong to a goroutine that waits end.
 //! - **Z5** the next `run` starts when nobody of this one polls any more, and nobody of it ever will (`post.rs`, V4). The
 //!   poller is the process's, and its wake one for all: a watcher on its way out, or a look around, would take the wake
 //!   that is meant for the next runtime's watcher, which then sleeps on with a P in its hands.
@@ -30,6 +30,7 @@ use crate::config::MAX_PROCS;
 use crate::critical::critical;
 use crate::hold::Lost;
 use crate::m::M;
+use crate::on_thread;
 use crate::runtime::wake_everybody;
 use crate::scheduler::Scheduler;
 use crate::sync::plain::{AtomicPtr, Ordering};
@@ -39,8 +40,8 @@ use crate::sys;
 /// takes, and less than anybody notices at the end of a program.
 pub(crate) const POLITE: Duration = Duration::from_millis(2);
 
-/// How long `run` waits for goroutines that do not let themselves be stopped.
-const PATIENCE: Duration = Duration::from_millis(12);
+/// How long `run` waits for goroutines that do not let themselves be stopped: with all else that an end takes no more than 10 ms.
+const PATIENCE: Duration = Duration::from_millis(9);
 
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -152,10 +153,22 @@ pub(crate) fn stop(sched: &'static Scheduler) {
             if monitor_has_ended {
                 give_back_stacks(sched);
             }
+            end_locked(sched);
             return;
         }
         sys::nap();
     }
+}
+
+/// Z4: in no list are those whose goroutine has locked itself to them and has parked. Not before: until then somebody may hand
+/// one of them its P. Who is late with that hands it to a thread that has ended, and the P's stacks stay with it.
+fn end_locked(sched: &'static Scheduler) {
+    on_thread::for_each(sched, &mut |m| {
+        // Relaxed: who parks later looks at `is_stopping` before it sleeps.
+        if m.locked.load(Ordering::Relaxed) {
+            m.parker.notify();
+        }
+    });
 }
 
 /// Z4: what is at hand for goroutines that will never be goes back to the process's pool.

@@ -74,7 +74,7 @@ static ON: AtomicBool = AtomicBool::new(false);
 /// When it was turned on last, in ticks.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 
-/// The events of one M.
+/// The events of one M, or of a monitor.
 pub(crate) type Ring = trace_ring::Ring<Note>;
 
 struct Rings(MapVec<&'static Ring>);
@@ -192,7 +192,7 @@ fn put(
     at
 }
 
-/// A ring, for an M that has none yet. Maps memory; not in signal handlers.
+/// A ring, for an M or a monitor that has none yet. Maps memory; not in signal handlers.
 pub(crate) fn new_ring() -> &'static Ring {
     let events: NonNull<Note> = arena::map(CAPACITY as usize * size_of::<Note>()).cast();
     let place = arena::map(size_of::<Ring>()).cast::<Ring>();

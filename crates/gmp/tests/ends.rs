@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use gmp::chan::bounded;
 use gmp::runtime::{Builder, lock_os_thread};
+use gmp::yield_now;
 
 /// Threads of runtimes in this process; not its services, which stay.
 fn threads() -> usize {
@@ -22,20 +23,35 @@ fn compute(micros: u64) {
     }
 }
 
+/// It waits for ever, and its thread with it.
+fn waits_on_its_thread() {
+    let (here, is_there) = bounded(1);
+    gmp::go(move || {
+        let _locked = lock_os_thread();
+        here.send(()).unwrap();
+        let (_kept, never) = bounded::<()>(0);
+        never.recv()
+    });
+    is_there.recv().unwrap();
+}
+
+/// It is handed its thread again and again.
+fn comes_and_goes_on_its_thread() {
+    gmp::go(|| {
+        let _locked = lock_os_thread();
+        loop {
+            yield_now();
+        }
+    });
+}
+
 #[test]
 fn all_threads_of_a_runtime_end() {
     for round in 0..100 {
         let body = || {
             assert!(threads() > 0, "this one is not named as the test expects");
-            // It waits for ever, and its thread with it.
-            let (here, is_there) = bounded(1);
-            gmp::go(move || {
-                let _locked = lock_os_thread();
-                here.send(()).unwrap();
-                let (_kept, never) = bounded::<()>(0);
-                never.recv()
-            });
-            is_there.recv().unwrap();
+            waits_on_its_thread();
+            comes_and_goes_on_its_thread();
             // They compute for about as long as a slice, so that some have ended when they are to be stopped.
             let all: Vec<_> = (0..8)
                 .map(|i| gmp::go(move || compute(800 + (round * 7 + i * 131) % 900)))

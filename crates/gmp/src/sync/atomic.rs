@@ -15,7 +15,7 @@ pub(crate) trait Word<V> {
     /// Stores a value.
     fn put(&self, value: V, order: Ordering);
 
-    /// `to`, if it was `from`; what it was, if not, which it may be for no reason. Relaxed then.
+    /// `to`, if it was `from`; what it was, if not. Relaxed then.
     fn cas(&self, from: V, to: V, order: Ordering) -> Result<(), V>;
 
     /// Subtracts; what it was.
@@ -45,7 +45,7 @@ macro_rules! word {
 
             #[inline]
             fn cas(&self, from: $value, to: $value, order: Ordering) -> Result<(), $value> {
-                self.compare_exchange_weak(from, to, order, Ordering::Relaxed).map(|_| ())
+                self.compare_exchange(from, to, order, Ordering::Relaxed).map(|_| ())
             }
 
             #[inline]

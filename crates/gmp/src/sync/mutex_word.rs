@@ -89,7 +89,7 @@ impl<A: Word<u32>> MutexWord<A> {
                 return false;
             }
             let mut waiting = seen.0 | WAITERS;
-            if woken {
+            if woken && !mutant("mutex_stays_woken") {
                 waiting &= !WOKEN;
             }
             if late {
@@ -117,7 +117,9 @@ impl<A: Word<u32>> MutexWord<A> {
     /// `give_back`, or one who is awake, will see to it.
     pub(super) fn may_wake(&self, mut seen: Seen) -> bool {
         loop {
-            if seen.0 & WAITERS == 0 || seen.0 & (LOCKED | WOKEN | STARVING) != 0 {
+            let others =
+                if mutant("mutex_wakes_twice") { LOCKED } else { LOCKED | WOKEN | STARVING };
+            if seen.0 & WAITERS == 0 || seen.0 & others != 0 {
                 return false;
             }
             // Relaxed: takes the right of M3; the queue has its own lock.

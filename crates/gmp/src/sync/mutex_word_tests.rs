@@ -29,6 +29,8 @@ struct Mutex {
     word: MutexWord<AtomicU32>,
     queue: Lock<VecDeque<Arc<Node>>>,
     value: Cell<u32>,
+    /// Whether who was woken once is late, and the lock is handed over to it.
+    patience: bool,
 }
 
 // SAFETY: the cell belongs to who holds the mutex; loom looks.
@@ -37,13 +39,16 @@ unsafe impl Sync for Mutex {}
 unsafe impl Send for Mutex {}
 
 impl Mutex {
-    fn new() -> Arc<Mutex> {
+    fn new(patience: bool) -> Arc<Mutex> {
         let word = MutexWord::new(AtomicU32::new(0));
-        Arc::new(Mutex { word, queue: Lock::new(VecDeque::with_capacity(4)), value: Cell::new(0) })
+        let queue = Lock::new(VecDeque::with_capacity(4));
+        Arc::new(Mutex { word, queue, value: Cell::new(0), patience })
     }
 
-    /// Waits with patience for one wake-up.
     fn lock(&self) {
+        if self.word.take() {
+            return;
+        }
         let mut woken = false;
         loop {
             let seen = self.word.look();
@@ -55,7 +60,7 @@ impl Mutex {
             }
             let node = Arc::new(Node { waiter: Waiter::current(), owned: Cell::new(false) });
             let mut queue = self.queue.lock();
-            if !self.word.queue(woken, woken) {
+            if !self.word.queue(woken, woken && !self.patience) {
                 continue;
             }
             if woken {
@@ -113,9 +118,9 @@ impl Mutex {
 }
 
 /// Threads that lock so many times each; the caller is one of them. Another comes by once, and does not wait.
-fn lockers(times: &'static [u32], comes_by: bool) {
+fn lockers(patience: bool, times: &'static [u32], comes_by: bool) {
     model(move || {
-        let mutex = Mutex::new();
+        let mutex = Mutex::new(patience);
         let add = |mutex: &Mutex, n: u32| (0..n).for_each(|_| mutex.add());
         let (mine, theirs) = times.split_first().expect("the caller");
         let others: Vec<_> = theirs
@@ -139,16 +144,22 @@ fn lockers(times: &'static [u32], comes_by: bool) {
 
 #[test]
 fn model_two_take_turns() {
-    lockers(&[2, 2], false);
+    lockers(false, &[2, 2], false);
 }
 
 #[test]
 fn model_three_exclude_each_other_and_nobody_is_left_waiting() {
-    lockers(&[1, 1, 1], false);
+    lockers(false, &[1, 1, 1], false);
 }
 
 /// Who loses after a wake-up is handed the lock; one who comes by just then does not get it.
 #[test]
 fn model_nobody_comes_between_a_hand_over() {
-    lockers(&[2, 1], true);
+    lockers(false, &[2, 1], true);
+}
+
+/// Who loses after a wake-up waits again, and is woken again.
+#[test]
+fn model_who_loses_is_woken_again() {
+    lockers(true, &[2, 1], true);
 }

@@ -114,8 +114,10 @@ impl<A: Word<usize>> SemaphoreWord<A> {
     /// P3, with the lock of the queue and after `queued`: so many are over, and whether somebody is `left`.
     pub(super) fn settle(&self, permits: usize, left: bool) {
         let queued = if left && !mutant("semaphore_forgets_who_is_left") { QUEUED } else { 0 };
+        let order =
+            if mutant("semaphore_settle_relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Release: pairs with Acquire in `take` and `queued`, as that of `give`.
-        self.0.put((permits * ONE) | queued, Ordering::Release);
+        self.0.put((permits * ONE) | queued, order);
     }
 }
 

@@ -19,14 +19,14 @@ struct Node {
     demand: usize,
 }
 
-/// A semaphore as in `semaphore.rs`, and what two permits together protect.
+/// A semaphore as in `semaphore.rs`, and what one permit lets one see, two change.
 struct Semaphore {
     word: SemaphoreWord<AtomicUsize>,
     queue: Lock<VecDeque<Node>>,
     value: Cell<u32>,
 }
 
-// SAFETY: the cell belongs to who holds both permits; loom looks.
+// SAFETY: the cell is written by who holds both permits only; loom looks.
 unsafe impl Sync for Semaphore {}
 // SAFETY: as above.
 unsafe impl Send for Semaphore {}
@@ -74,11 +74,12 @@ impl Semaphore {
         }
     }
 
-    /// Takes `n`, changes what is protected if those are all, and gives them back.
+    /// Takes `n`, changes what is protected if those are all, else looks at it, and gives them back.
     fn visit(&self, n: usize) {
         self.acquire(n);
+        let seen = self.value.get();
         if n == 2 {
-            self.value.set(self.value.get() + 1);
+            self.value.set(seen + 1);
         }
         self.release(n);
     }
