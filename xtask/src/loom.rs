@@ -20,7 +20,8 @@ use crate::models::{Mutant, models, mutants};
 use crate::process::{Output, capture, show};
 
 /// Crates whose protocols must be modelled; others may be, by depending on loom.
-const REQUIRED: [&str; 4] = ["gmp-context", "gmp-sched", "gmp-netpoll", "gmp-preempt"];
+pub(crate) const REQUIRED: [&str; 5] =
+    ["gmp-context", "gmp-sched", "gmp-netpoll", "gmp-preempt", "gmp"];
 
 /// The longest all models of one crate may take. A search that explodes is to be cut down with a
 /// smaller model, not waited for.

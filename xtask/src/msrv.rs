@@ -9,21 +9,21 @@ use std::process::Command;
 
 use crate::cargo::{build, published, target_dir, toolchain};
 use crate::debian;
-use crate::gate::Report;
+use crate::gate::{Report, root};
 use crate::tools::may_install;
 
 /// The `rust-version` of the workspace.
 const MSRV: &str = env!("CARGO_PKG_RUST_VERSION");
 
 pub(crate) fn run(args: &[String]) -> Result<Report, String> {
-    let (_, origin) = match compiler(may_install(args)) {
+    let (compiler, origin) = match compiler(may_install(args)) {
         Ok(found) => found,
         Err(reason) => return Ok(Report::skipped(format!("no Rust {MSRV}: {reason}"))),
     };
     let mut report = Report::new("targets");
     const PASSES: [&[&str]; 2] = [&[], &["--all-features"]];
     for features in PASSES {
-        let (mut command, _) = compiler(false)?;
+        let mut command = again(&compiler);
         command.args(["check", "--lib", "--bins"]).args(features);
         command.arg("--target-dir").arg(target_dir()?.join("msrv"));
         for name in published()? {
@@ -36,6 +36,20 @@ pub(crate) fn run(args: &[String]) -> Result<Report, String> {
     }
     report.detail = format!("Rust {MSRV}, {origin}");
     Ok(report)
+}
+
+/// The same command once more.
+fn again(command: &Command) -> Command {
+    let mut copy = Command::new(command.get_program());
+    copy.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => copy.env(name, value),
+            None => copy.env_remove(name),
+        };
+    }
+    copy.current_dir(root());
+    copy
 }
 
 /// The oldest cargo, and where it comes from.

@@ -2,7 +2,8 @@
 //! valgrind.
 //!
 //! Needs a nightly compiler, for the thread sanitizer with its `rust-src`, `llvm-symbolizer`, without which the sanitizers
-//! name no functions, and valgrind; what is missing is skipped, and said so. Not part of `cargo xtask ci`, which has to run on stable. The address sanitizer's fake stacks are off: they live on the
+//! name no functions, and valgrind; what is missing is left out, and its last line says so. Not part of `cargo xtask ci`, which
+//! has to run on stable. The address sanitizer's fake stacks are off: they live on the
 //! heap, and code that looks at its own stack pointer must see the real one. The standard library is built anew for the
 //! thread sanitizer, which otherwise would not see what its locks order.
 //!
@@ -46,38 +47,53 @@ const THREAD: Pass = Pass {
 };
 
 pub(crate) fn run(args: &[String]) -> Result<Report, String> {
-    if toolchain("nightly").is_none() {
-        return Ok(Report::skipped("no nightly"));
+    let mut report = Report::new("tests");
+    let mut left_out = Vec::new();
+    if let Err(reason) = valgrind(&mut report)? {
+        left_out.push(format!("valgrind: {reason}"));
     }
-    if in_path("llvm-symbolizer").is_none() {
-        return Ok(Report::skipped(
-            "no llvm-symbolizer (Debian: llvm): what is found would have no names",
-        ));
+    match host() {
+        Ok(host) => {
+            if let Err(reason) = sanitizers(host, args, &mut report)? {
+                left_out.push(format!("thread sanitizer: {reason}"));
+            }
+        }
+        Err(reason) => left_out.push(format!("sanitizers: {reason}")),
     }
-    let Some(host) = host() else { return Ok(Report::skipped("no sanitizer for this system")) };
+    if report.passed + report.failed == 0 {
+        return Ok(Report::skipped(left_out.join("; ")));
+    }
+    if !left_out.is_empty() {
+        report.detail = format!("left out: {}", left_out.join("; "));
+    }
+    Ok(report)
+}
+
+/// Both sanitizers; why the second one did not run.
+fn sanitizers(host: &str, args: &[String], report: &mut Report) -> Result<LeftOut, String> {
     let defaults = DEFAULT.map(str::to_owned);
     let mut packages = vec!["--lib", "--tests"];
     for name in if args.is_empty() { &defaults } else { args } {
         packages.extend(["--package", name]);
     }
-    let mut report = Report::new("tests");
-    let mut planted = ADDRESS.run(host, &packages, &mut report)?;
+    let planted = ADDRESS.run(host, &packages, report)?;
     if args.is_empty() {
         // What is left behind when a runtime ends in the middle of everything.
         let shutdown = ["--package", "gmp", "--test", "shutdown"];
-        ADDRESS.run(host, &shutdown, &mut report)?;
+        ADDRESS.run(host, &shutdown, report)?;
     }
-    expect(&ADDRESS, planted, &mut report);
-    if has_source() {
-        let tests = ["-Zbuild-std", "--lib", "--tests"];
-        planted = THREAD.run(host, &tests, &mut report)?;
-        expect(&THREAD, planted, &mut report);
-    } else {
-        println!("  no rust-src of the nightly: nothing runs under the thread sanitizer");
+    expect(&ADDRESS, planted, report);
+    if !has_source() {
+        return Ok(Err("no rust-src of the nightly"));
     }
-    valgrind(&mut report)?;
-    Ok(report)
+    let tests = ["-Zbuild-std", "--lib", "--tests"];
+    let planted = THREAD.run(host, &tests, report)?;
+    expect(&THREAD, planted, report);
+    Ok(Ok(()))
 }
+
+/// Why something did not run, if it did not.
+type LeftOut = Result<(), &'static str>;
 
 /// A pass without what must be found shows nothing.
 fn expect(pass: &Pass, planted: usize, report: &mut Report) {
@@ -138,11 +154,10 @@ fn has_source() -> bool {
 }
 
 /// Runs the tests of `gmp-context` that neither fork nor make a hundred thousand stacks under valgrind.
-fn valgrind(report: &mut Report) -> Result<(), String> {
+fn valgrind(report: &mut Report) -> Result<LeftOut, String> {
     const TESTS: [&str; 5] = ["coroutine", "switch", "segments", "tree", "registers"];
     let Some(out) = Command::new("valgrind").arg("--version").output().ok() else {
-        println!("  no valgrind");
-        return Ok(());
+        return Ok(Err("not installed"));
     };
     println!("  {}", String::from_utf8_lossy(&out.stdout).trim());
     let mut command = cargo();
@@ -169,15 +184,21 @@ fn valgrind(report: &mut Report) -> Result<(), String> {
             report.problem(format!("{name}: {}", out.fate()));
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
-/// The target triple of this machine, where the sanitizer works on it.
-fn host() -> Option<&'static str> {
+/// The target triple of this machine; where the sanitizers do not run on it, why.
+fn host() -> Result<&'static str, &'static str> {
+    if toolchain("nightly").is_none() {
+        return Err("no nightly");
+    }
+    if in_path("llvm-symbolizer").is_none() {
+        return Err("no llvm-symbolizer (Debian: llvm): what is found would have no names");
+    }
     match (std::env::consts::ARCH, std::env::consts::OS) {
-        ("x86_64", "linux") => Some("x86_64-unknown-linux-gnu"),
-        ("aarch64", "linux") => Some("aarch64-unknown-linux-gnu"),
-        ("aarch64", "macos") => Some("aarch64-apple-darwin"),
-        _ => None,
+        ("x86_64", "linux") => Ok("x86_64-unknown-linux-gnu"),
+        ("aarch64", "linux") => Ok("aarch64-unknown-linux-gnu"),
+        ("aarch64", "macos") => Ok("aarch64-apple-darwin"),
+        _ => Err("none for this system"),
     }
 }

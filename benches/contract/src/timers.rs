@@ -1,4 +1,4 @@
-//! What the workloads `timers_*` and those of lateness have in common in all programs.
+//! The numbers of `timers_*` and of those of lateness in the Rust programs.
 
 use std::time::Duration;
 

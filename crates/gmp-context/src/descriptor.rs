@@ -27,7 +27,7 @@
 //! holds the address: slabs that are mapped do not overlap, and those that were there before are past D4. Whoever asks
 //! about an address that is nobody's gets an answer that was true at some time.
 //!
-//! Two uses have different numbers; a word counts 2^62 of them.
+//! Two uses have different numbers; a word of 64 bits counts 2^62 of them.
 
 use crate::sync::{Ordering, Word, mutant};
 

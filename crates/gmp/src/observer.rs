@@ -225,7 +225,9 @@ fn write(text: &str) {
 /// The end of the process: first what people read, then the flight recorder's file, which may take its time or fail.
 fn end_with(text: &str) {
     write(text);
-    crate::trace::save();
+    if let Err(e) = crate::trace::save_last() {
+        write(&format!("gmp: GMP_FLIGHT: {e}\n"));
+    }
     // SAFETY: ends the process at once, without exit handlers, which may wait for what never comes.
     unsafe { libc::_exit(2) }
 }

@@ -204,6 +204,9 @@ pub fn metrics() -> Metrics {
 /// Nobody takes up a parked goroutine while their stacks are walked, on a thread made for that: about a microsecond
 /// for each. Those that run are not stopped. Blocks the calling thread, but not its processor; writing may park.
 ///
+/// No shared library may be unloaded (`dlclose`) meanwhile, nor during a dump for SIGQUIT, a deadlock or `GMP_WARN_HOG`: the
+/// tables by which stacks are walked are read where the loader has put them.
+///
 /// # Errors
 ///
 /// What `out` says, or the system when it has no thread for it.

@@ -45,6 +45,8 @@ fn many_senders_one_receiver() {
 #[gmp::test(unsafe)]
 fn unix_listeners_accept() {
     let directory = std::env::temp_dir().join(format!("gmp-net-{}", std::process::id()));
+    // Of an earlier process with that number.
+    let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
     let path = directory.join("socket");
     let listener = UnixListener::bind(&path).unwrap();

@@ -89,6 +89,8 @@ fn refused_and_the_next_address() {
 #[gmp::test(unsafe)]
 fn unix_dials_end_with_their_context_too() {
     let path: PathBuf = std::env::temp_dir().join(format!("gmp-dial-{}", std::process::id()));
+    // Of an earlier process with that number.
+    let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path).unwrap();
     // SAFETY: takes no pointers. A queue of one.
     unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 0) };

@@ -1,30 +1,38 @@
 //! Concurrency: where atomics come from, what is said beside them, and what assembly shows.
 
 use crate::files::File;
+use crate::loom::REQUIRED;
 
-/// Beside and below a `sync.rs` that knows loom, atomics come through it, so that loom sees them. What takes them from loom
+/// The file that a folder's atomics come from: where a crate is modelled as a whole its `sync.rs`, where a folder of it is,
+/// that folder's `atomic.rs`.
+fn is_source(file: &File) -> bool {
+    let loom = file.text.contains("cfg(loom)") || file.text.contains("cfg(all(test, loom))");
+    ["sync.rs", "atomic.rs"].contains(&file.name()) && file.krate().is_some() && loom
+}
+
+/// Beside and below a source that knows loom, atomics come through it, so that loom sees them. What takes them from loom
 /// itself stands in for something in models only.
 pub(super) fn sources(files: &[File], breaches: &mut Vec<String>) {
-    let modelled: Vec<&str> = files
+    let modelled: Vec<(&str, &str)> = files
         .iter()
-        .filter(|f| f.name() == "sync.rs" && f.krate().is_some() && f.text.contains("cfg(loom)"))
-        .map(|f| f.path.trim_end_matches("sync.rs"))
+        .filter(|file| is_source(file))
+        .map(|file| (file.path.trim_end_matches(file.name()), file.name()))
         .collect();
-    for file in files.iter().filter(|f| f.is_rust() && f.under("src") && f.name() != "sync.rs") {
-        if file.is_test() || !modelled.iter().any(|folder| file.path.starts_with(folder)) {
-            continue;
-        }
+    for file in files.iter().filter(|f| f.is_rust() && f.under("src") && !is_source(f)) {
+        let source = modelled.iter().find(|(folder, _)| file.path.starts_with(folder));
+        let Some((_, source)) = source.filter(|_| !file.is_test()) else { continue };
         for (line, text) in file.code() {
             let code = text.split("//").next().unwrap_or_default();
             let through = code.contains("crate::") || code.contains("loom::");
             if code.contains("sync::atomic") && !through {
-                breaches.push(format!("{}:{line}: take it from `sync.rs`", file.path));
+                breaches.push(format!("{}:{line}: take it from `{source}`", file.path));
             }
         }
     }
 }
 
-/// What every `sync.rs` defines, so that who knows one knows all.
+/// What every `sync.rs` of a crate that is modelled as a whole defines, so that who knows one knows all. `gmp` has a folder
+/// with protocols, whose `atomic.rs` is another thing: both sorts of atomics at once.
 ///
 /// Not one text: each crate takes from loom what its protocols need, a futex here, a poller's
 /// wake-up there, and a common text would have to hold the union.
@@ -32,7 +40,7 @@ const SHAPE: [&str; 4] =
     ["#[cfg(not(loom))]\nmod imp {", "#[cfg(loom)]\nmod imp {", "mod plain {", "model"];
 
 pub(super) fn same_shape(files: &[File], breaches: &mut Vec<String>) {
-    for krate in ["gmp-context", "gmp-sched", "gmp-netpoll", "gmp-preempt"] {
+    for krate in REQUIRED.iter().filter(|krate| **krate != "gmp") {
         let path = format!("crates/{krate}/src/sync.rs");
         let Some(file) = files.iter().find(|f| f.path == path) else {
             breaches.push(format!("{path} is missing: its protocols cannot be modelled"));
@@ -100,6 +108,20 @@ mod tests {
         assert!(breaches(sources, &[source]).is_empty());
     }
 
+    /// One folder of a crate is modelled.
+    #[test]
+    fn atomics_of_a_folder_come_from_its_own() {
+        let all = "use std::sync::atomic::AtomicBool;\n#[cfg(all(test, loom))]\nmod stand_in {}\n";
+        let own = File::new("crates/x/src/sync/atomic.rs", all);
+        let bare = "use std::sync::atomic::AtomicBool;\n";
+        let inside = File::new("crates/x/src/sync/a.rs", bare);
+        let outside = File::new("crates/x/src/b.rs", bare);
+        let found = breaches(sources, &[own.clone(), inside.clone(), outside]);
+        assert_eq!(found, ["crates/x/src/sync/a.rs:1: take it from `atomic.rs`"]);
+        let without = File::new(&own.path, bare);
+        assert!(breaches(sources, &[without, inside]).is_empty());
+    }
+
     #[test]
     fn sync_has_one_shape() {
         let good = SHAPE.join("\n");
@@ -107,12 +129,12 @@ mod tests {
             let path = |krate: &&str| File::new(&format!("crates/gmp-{krate}/src/sync.rs"), text);
             breaches(
                 same_shape,
-                &["sched", "netpoll", "preempt"].iter().map(path).collect::<Vec<_>>(),
+                &["context", "sched", "netpoll", "preempt"].iter().map(path).collect::<Vec<_>>(),
             )
         };
         assert!(of(&good).is_empty());
-        assert_eq!(of("//! Empty.\n").len(), 3 * SHAPE.len());
-        assert_eq!(breaches(same_shape, &[]).len(), 3);
+        assert_eq!(of("//! Empty.\n").len(), 4 * SHAPE.len());
+        assert_eq!(breaches(same_shape, &[]).len(), 4);
     }
 
     #[test]

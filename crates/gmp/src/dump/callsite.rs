@@ -15,8 +15,8 @@
 //! over, as is whatever calls have left behind that returned long ago: then the walk goes on at a frame further out which
 //! calls the same function, if there is one, and ends otherwise. Only x86-64 has such threads (`gmp_sched::OnThread`).
 //!
-//! A word of a stack may be anything, also the address of code that is being unloaded. So all that is looked at besides the
-//! stack is copied by the kernel, which says if it is not there.
+//! A word of a stack may be anything. So all that is looked at here besides the stack is copied by the kernel, which says if
+//! it is not there. (The tables that `unwind` reads in place are not: nobody may unload an object during a dump.)
 
 use std::ops::Range;
 

@@ -144,7 +144,8 @@ fn module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Loaded> {
     let end = loaded().map(|h| range(h).end).max()?;
     let text = loaded().find(|h| h.p_flags & libc::PF_X != 0).map(range)?;
     let header = range(headers.iter().find(|h| h.p_type == libc::PT_GNU_EH_FRAME)?);
-    // SAFETY: a segment that the loader has mapped. Objects are not unloaded while their code is on a stack.
+    // SAFETY: a segment that the loader has mapped. It stays so: who unloads an object while a dump is made breaks the rule
+    // that the docs of `runtime::dump` give.
     let eh_frame_hdr = unsafe { bytes(&header) };
     let eh_frame_at = eh_frame(eh_frame_hdr, header.start)?;
     // Its length is not written anywhere; it ends with an entry of length zero, inside its segment.

@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
@@ -13,6 +15,7 @@ use gmp_sched::TraceEvent;
 
 use super::recorder;
 use super::spans::Spans;
+use crate::service;
 
 /// What `GMP_FLIGHT` keeps.
 const KEPT: Duration = Duration::from_secs(10);
@@ -115,8 +118,12 @@ struct AtTheEnd {
 static AT_THE_END: Mutex<AtTheEnd> = Mutex::new(AtTheEnd { path: None, writer: None });
 /// Rung when nobody writes there any more.
 static WRITTEN: Condvar = Condvar::new();
-/// How long one waits for somebody else who writes, at the end of the process too: what is written to may be stuck.
+/// How long one waits for somebody else who writes: what is written to may be stuck.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many seconds the end of the process waits for [`save`] to go on, which may wait for somebody else first.
+const LAST_PATIENCE: u64 = PATIENCE.as_secs() + 1;
+/// How often [`save`] has gone on: begun to write, or written a piece.
+static PIECES: AtomicUsize = AtomicUsize::new(0);
 
 /// A recorder whose content [`save`] writes to `path`.
 pub(super) fn for_the_end(path: &OsStr) -> io::Result<FlightRecorder> {
@@ -164,13 +171,64 @@ impl Drop for Writing {
 
 /// Something has gone wrong: writes what is known to the file of `GMP_FLIGHT`, if that is set. Blocks the thread, for five
 /// seconds at most while somebody else writes: of two panics at once the later one's file stays, if the first one's is
-/// finished by then.
+/// finished by then. Then as long as the file takes, for ever if that is a pipe that nobody reads.
 pub(crate) fn save() {
     let Some(Writing(path)) = &Writing::begin() else { return };
-    if let Err(e) = File::create(path).and_then(|mut file| write(&mut file)) {
+    goes_on();
+    if let Err(e) = File::create(path).and_then(|file| write(&mut Pieces(file))) {
         // If stderr is gone there is nobody to tell.
         let _ = writeln!(io::stderr(), "gmp: GMP_FLIGHT={}: {e}", path.display());
     }
+}
+
+/// [`save`] before the process ends, which it does not keep: when it gets no further for six seconds it is left alone, on a
+/// thread of its own. Blocks the thread.
+///
+/// # Errors
+///
+/// `TimedOut` when it is left alone; what the system says when it has no thread, without which nothing is written.
+pub(crate) fn save_last() -> io::Result<()> {
+    if at_the_end().path.is_none() {
+        return Ok(());
+    }
+    let (done, ended) = mpsc::channel::<()>();
+    let work = move || {
+        // Dropped behind it, even if it panics.
+        let _done = done;
+        save();
+    };
+    service::start("gmp-flight", work)?;
+    let mut before = 0;
+    let mut waited = 0;
+    while waited < LAST_PATIENCE {
+        if ended.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Disconnected) {
+            return Ok(());
+        }
+        // Relaxed: only compared with itself.
+        let pieces = PIECES.load(Ordering::Relaxed);
+        waited = if pieces == before { waited + 1 } else { 0 };
+        before = pieces;
+    }
+    Err(io::Error::new(io::ErrorKind::TimedOut, "it takes no more"))
+}
+
+/// Counts what `save` writes.
+struct Pieces(File);
+
+impl Write for Pieces {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let n = self.0.write(piece)?;
+        goes_on();
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn goes_on() {
+    PIECES.fetch_add(1, Ordering::Relaxed); // Relaxed: only compared with itself.
 }
 
 /// What the flight recorder has kept, as a trace; empty if none runs. Blocks the thread.

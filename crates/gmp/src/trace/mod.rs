@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 pub use flight::FlightRecorder;
-pub(crate) use flight::{kept, save};
+pub(crate) use flight::{kept, save, save_last};
 
 /// Starts to record a trace into `out`, until [`stop`]. It may start before the runtime and outlive it. Blocks the thread for
 /// a moment, not its processor; while another trace writes, as long as that takes.

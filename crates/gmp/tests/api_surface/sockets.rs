@@ -94,6 +94,8 @@ fn unix() -> io::Result<()> {
     assert!(timed_out(a.read(&mut [0])));
     a.shutdown(Shutdown::Both)?;
     let path = std::env::temp_dir().join(format!("gmp-api-{}", std::process::id()));
+    // Of an earlier process with that number.
+    let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;
     let client = UnixStream::connect(&path)?;
     let (served, _address) = listener.accept()?;

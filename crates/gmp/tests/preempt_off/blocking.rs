@@ -64,6 +64,8 @@ fn sleeps_of_std() {
 fn reads_of_fifos() {
     off("blocking::reads_of_fifos", || {
         let folder = std::env::temp_dir().join(format!("gmp-preempt-off-{}", std::process::id()));
+        // Of an earlier process with that number.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).unwrap();
         let path = folder.clone();
         let path = move |n: usize| path.join(n.to_string());
