@@ -24,11 +24,13 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub(crate) fn run(_: &[String]) -> Result<Report, String> {
     let mut report = Report::new("packages");
     let metadata = metadata()?;
-    let mut pack = cargo();
-    pack.args(["package", "--allow-dirty", "--quiet"]);
-    pack.arg("--target-dir").arg(target_dir()?.join("package-gate"));
+    let folder = target_dir()?.join("package-gate");
+    let (mut pack, mut clean) = (cargo(), cargo());
+    pack.args(["package", "--allow-dirty", "--quiet", "--target-dir"]).arg(&folder);
+    clean.args(["clean", "--quiet", "--target-dir"]).arg(&folder);
     for name in published()? {
         pack.args(["--package", &name]);
+        clean.args(["--package", &name]);
         let mut faults = Vec::new();
         let package = metadata["packages"].as_array().into_iter().flatten();
         for field in package.filter(|p| p["name"] == name.as_str()).flat_map(|p| {
@@ -57,6 +59,11 @@ pub(crate) fn run(_: &[String]) -> Result<Report, String> {
     }
     for name in published()? {
         forget(&name)?;
+    }
+    // What was compiled from them, too.
+    let out = capture(&mut clean, LIMIT)?;
+    if !out.success() {
+        report.problem(out.stderr);
     }
     println!("  $ {}", show(&pack));
     let out = capture(&mut pack, LIMIT)?;
