@@ -133,20 +133,21 @@ fn model_the_second_freeze_trusts_nobody_of_the_first() {
     model_dumps(2, 1);
 }
 
-/// The monitor takes back a request and gives the P to a goroutine that was stopped, which then parks and is followed
-/// straight away by a parked one, unless it is asked to give way.
-#[test]
-fn model_the_monitor_does_not_take_back_the_freezers_request() {
-    model(|| {
+/// Somebody in the middle of the first goroutine gets the P whose request was taken back, after `then`; it parks, and is followed
+/// straight away by the second one, which is parked, unless it is asked to give way.
+fn model_a_request_is_taken_back(critical: bool, then: fn(&Model)) {
+    model(move || {
         let m = Model::new();
-        // Stopped in its handler: outside of critical sections.
-        m.hold.leave();
+        if !critical {
+            m.hold.leave();
+        }
         m.preempt.store(1, Ordering::Relaxed);
         m.goroutines[0].parked.store(0, Ordering::Relaxed);
         let runs = {
             let m = m.clone();
             thread::spawn(move || {
                 m.end_slice();
+                then(&m);
                 m.go_straight_on();
                 m.hold.leave();
             })
@@ -156,29 +157,22 @@ fn model_the_monitor_does_not_take_back_the_freezers_request() {
     });
 }
 
-/// An M takes back a request, finds nothing, and lays the P down. Somebody in the middle of a goroutine takes it, whom the freezer
+/// The monitor takes it back, and gives the P to a goroutine that was stopped in its handler: outside of critical sections.
+#[test]
+fn model_the_monitor_does_not_take_back_the_freezers_request() {
+    model_a_request_is_taken_back(false, |_| ());
+}
+
+/// An M takes it back, finds nothing, and lays the P down. Somebody in the middle of a goroutine takes it, whom the freezer
 /// does not look at any more.
 #[test]
 fn model_who_finds_nothing_does_not_take_back_the_freezers_request() {
-    model(|| {
-        let m = Model::new();
-        m.preempt.store(1, Ordering::Relaxed);
-        m.goroutines[0].parked.store(0, Ordering::Relaxed);
-        let runs = {
-            let m = m.clone();
-            thread::spawn(move || {
-                m.end_slice();
-                m.held.swap(0, Ordering::Release); // Release: pairs with Acquire in `dump`.
-                // The same thread stands for the other one, in a critical section as well: the lock of the lists orders the two.
-                m.held.swap(1, Ordering::Release); // Release: as above.
-                // SeqCst fence: as in `M::set_p`; pairs with the second barrier of the freezer.
-                fence(Ordering::SeqCst);
-                m.hold.leave();
-                m.go_straight_on();
-                m.hold.leave();
-            })
-        };
-        m.dump();
-        runs.join().unwrap();
+    model_a_request_is_taken_back(true, |m| {
+        m.held.swap(0, Ordering::Release); // Release: pairs with Acquire in `dump`.
+        // The same thread stands for the other one, in a critical section as well: the lock of the lists orders the two.
+        m.held.swap(1, Ordering::Release); // Release: as above.
+        // SeqCst fence: as in `M::set_p`; pairs with the second barrier of the freezer.
+        fence(Ordering::SeqCst);
+        m.hold.leave();
     });
 }

@@ -1,5 +1,7 @@
 //! Goroutines that block their thread without saying so do not stop the others, and are not disturbed.
 
+mod round_trips;
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,26 +9,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gmp::chan;
 use gmp::runtime::{Builder, metrics};
+use round_trips::round_trips;
 
 const PROCS: usize = 2;
 
 fn on(procs: usize, body: impl FnOnce() + Send) {
     // SAFETY: no thread-local is kept over a park.
     unsafe { Builder::new().max_procs(procs).run(body) }
-}
-
-/// As many round trips between goroutines as would be impossible without a processor.
-fn others_go_on() {
-    let (there, back) = (chan::bounded(0), chan::bounded(0));
-    let echo = gmp::go(move || there.1.iter().for_each(|n: u32| back.0.send(n).unwrap()));
-    for n in 0..200 {
-        there.0.send(n).unwrap();
-        assert_eq!(back.1.recv(), Ok(n));
-    }
-    drop(there.0);
-    echo.join().unwrap();
 }
 
 fn pairs() -> (Vec<UnixStream>, Vec<UnixStream>) {
@@ -59,7 +49,7 @@ fn reading_from_a_socket_of_std() {
         while begun.load(Ordering::Relaxed) < 2 * PROCS {
             gmp::yield_now();
         }
-        others_go_on();
+        round_trips();
         writers.into_iter().for_each(|mut writer| writer.write_all(b"gmp!").unwrap());
         for goroutine in blocked {
             assert_eq!(goroutine.join().unwrap(), (4, *b"gmp!"));
@@ -87,7 +77,7 @@ fn waiting_for_a_lock_whose_holder_is_parked() {
             })
             .collect();
         for _ in 0..3 {
-            others_go_on();
+            round_trips();
             *shared.0.lock().unwrap() += 1;
             shared.1.notify_all();
         }
@@ -136,7 +126,7 @@ fn sleepers_do_not_outlive_the_runtime() {
                 ran.fetch_add(1, Ordering::Relaxed);
             });
         }
-        others_go_on();
+        round_trips();
         // All of them sleep by now, or have not begun.
     });
     let at_the_end = ran.load(Ordering::Relaxed);

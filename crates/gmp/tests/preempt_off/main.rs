@@ -2,6 +2,8 @@
 #![cfg(unix)]
 
 mod blocking;
+#[path = "../round_trips/mod.rs"]
+mod round_trips;
 
 use std::env;
 use std::process::Command;
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 use gmp::runtime::{Builder, metrics};
 use gmp::time::{after, sleep, tick};
 use gmp::{JoinHandle, chan, select};
+use round_trips::round_trips;
 
 const PROCS: usize = 2;
 const SLICE: Duration = Duration::from_millis(1);
@@ -65,18 +68,6 @@ fn twice(body: impl Fn(usize) + Clone + Send + 'static) -> Vec<JoinHandle<()>> {
 
 fn join(all: Vec<JoinHandle<()>>) {
     all.into_iter().for_each(|one| one.join().unwrap());
-}
-
-/// As many round trips between goroutines as would be impossible without a processor.
-fn round_trips() {
-    let (there, back) = (chan::bounded(0), chan::bounded(0));
-    let echo = gmp::go(move || there.1.iter().for_each(|n: u32| back.0.send(n).unwrap()));
-    for n in 0..200 {
-        there.0.send(n).unwrap();
-        assert_eq!(back.1.recv(), Ok(n));
-    }
-    drop(there.0);
-    echo.join().unwrap();
 }
 
 #[test]
