@@ -31,7 +31,7 @@ const SELDOM: u64 = 5_000_000;
 /// Added to that for each thread in the list, so that looking at ten thousand costs what looking at a few does.
 const EACH: u64 = 20_000;
 /// How often a thread is asked to stop for good, 50 µs apart.
-const ASKED: u32 = 110;
+pub(crate) const ASKED: u32 = 110;
 
 /// What the monitor notes about one thread, in its M. The monitor's alone.
 #[derive(Debug, Default)]

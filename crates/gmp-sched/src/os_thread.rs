@@ -54,7 +54,7 @@ fn change(by: i16) {
     // Relaxed, both: this goroutine's own; dumps read it.
     let locks = header.locks.load(Ordering::Relaxed).saturating_add_signed(by);
     header.locks.store(locks, Ordering::Relaxed);
-    m.locked.store(locks != 0, Ordering::Relaxed); // Relaxed: for this thread; the monitor only avoids it.
+    m.locked.store(locks != 0, Ordering::Relaxed); // Relaxed: for this thread; the monitor only avoids it, and the end has its own order (`stop.rs`, `end_locked`).
     if locks == 0 {
         // Release: pairs with Acquire in `G::tied`.
         header.tied.store(ptr::null_mut(), Ordering::Release);

@@ -14,7 +14,8 @@
 //!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
 //! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
 //!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them; those of threads that are
-//!   late keep theirs, and all do if the monitor is late. Threads that belong to a goroutine that waits end.
+//!   late keep theirs, and all do if the monitor is late. Threads whose goroutine has locked itself to
+//!   them and has parked end; those in the middle of one stay (Z2).
 //! - **Z5** the next `run` starts when nobody of this one polls any more, and nobody of it ever will (`post.rs`, V4). The
 //!   poller is the process's, and its wake one for all: a watcher on its way out, or a look around, would take the wake
 //!   that is meant for the next runtime's watcher, which then sleeps on with a P in its hands.
@@ -29,6 +30,7 @@ use crate::clock;
 use crate::config::MAX_PROCS;
 use crate::critical::critical;
 use crate::hold::Lost;
+use crate::lost::ASKED;
 use crate::m::M;
 use crate::on_thread;
 use crate::runtime::wake_everybody;
@@ -40,8 +42,11 @@ use crate::sys;
 /// takes, and less than anybody notices at the end of a program.
 pub(crate) const POLITE: Duration = Duration::from_millis(2);
 
-/// How long `run` waits for goroutines that do not let themselves be stopped: with all else that an end takes no more than 10 ms.
+/// How long `run` waits for goroutines that do not let themselves be stopped, from the end of the last [`Finishing`] section: without
+/// one an end takes no more than 10 ms with all else.
 const PATIENCE: Duration = Duration::from_millis(9);
+// The monitor is not late only because it asks a thread without a P as often as it may have to.
+const _: () = assert!(POLITE.as_micros() + ASKED as u128 * 50 < PATIENCE.as_micros());
 
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -147,7 +152,8 @@ pub(crate) fn stop(sched: &'static Scheduler) {
                 }
             }
         }
-        let rest = busy == 0 && monitor_has_ended;
+        // Who took over a P from a goroutine that was stopped queues that first, and lays down the P after it.
+        let rest = busy == 0 && monitor_has_ended && sched.tied.len() == 0;
         if rest || spent - finished > PATIENCE.as_nanos() as u64 {
             // One that the kernel held up may have a P in its hands that nobody else has.
             if monitor_has_ended {
@@ -164,7 +170,8 @@ pub(crate) fn stop(sched: &'static Scheduler) {
 /// one of them its P. Who is late with that hands it to a thread that has ended, and the P's stacks stay with it.
 fn end_locked(sched: &'static Scheduler) {
     on_thread::for_each(sched, &mut |m| {
-        // Relaxed: who parks later looks at `is_stopping` before it sleeps.
+        // Relaxed: ordered by the lock of the lists: who parks passes on its P under it, and then looks at `is_stopping`;
+        // `wake_everybody` has taken it since the stop began. One of the two sees the other.
         if m.locked.load(Ordering::Relaxed) {
             m.parker.notify();
         }

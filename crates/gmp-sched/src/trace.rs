@@ -180,7 +180,7 @@ fn number_of(p: Option<&P>) -> u16 {
     p.map_or(NO_P, |p| p.index as u16)
 }
 
-/// In a critical section, or with the thread stopped: no signal handler gets between. Nobody looks at the clock if there is
+/// In a critical section, with the thread stopped, or by the monitor, which is sent no signal: no handler gets between. Nobody looks at the clock if there is
 /// no room.
 #[inline]
 fn put(

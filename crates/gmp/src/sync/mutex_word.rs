@@ -75,7 +75,7 @@ impl<A: Word<u32>> MutexWord<A> {
 
     /// M3, by one who spins and so needs no waking: whether nobody else is to be woken meanwhile.
     pub(super) fn stay_awake(&self, seen: Seen) -> bool {
-        seen.0 & (WOKEN | WAITERS) == WAITERS
+        seen.0 & (WOKEN | STARVING | WAITERS) == WAITERS
             // Relaxed: takes the right of M3, orders nothing.
             && self.0.cas(seen.0, seen.0 | WOKEN, Ordering::Relaxed).is_ok()
     }
