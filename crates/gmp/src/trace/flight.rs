@@ -146,16 +146,20 @@ impl Writing {
     /// Waits until nobody else writes; none if there is no path, this thread writes already, or the other one is stuck.
     fn begin() -> Option<Writing> {
         let this = thread::current().id();
-        let end = at_the_end();
+        let mut end = at_the_end();
         let path = end.path.clone()?;
         if end.writer == Some(this) {
             // It has panicked while it wrote.
             return None;
         }
-        let end = WRITTEN.wait_timeout_while(end, PATIENCE, |end| end.writer.is_some());
-        let mut end = end.unwrap_or_else(PoisonError::into_inner).0;
-        if end.writer.is_some() {
-            return None;
+        while end.writer.is_some() {
+            // Relaxed, here and below: only compared with itself.
+            let before = PIECES.load(Ordering::Relaxed);
+            let waited = WRITTEN.wait_timeout_while(end, PATIENCE, |end| end.writer.is_some());
+            end = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if end.writer.is_some() && PIECES.load(Ordering::Relaxed) == before {
+                return None;
+            }
         }
         end.writer = Some(this);
         Some(Writing(path))
@@ -169,9 +173,9 @@ impl Drop for Writing {
     }
 }
 
-/// Something has gone wrong: writes what is known to the file of `GMP_FLIGHT`, if that is set. Blocks the thread, for five
-/// seconds at most while somebody else writes: of two panics at once the later one's file stays, if the first one's is
-/// finished by then. Then as long as the file takes, for ever if that is a pipe that nobody reads.
+/// Something has gone wrong: writes what is known to the file of `GMP_FLIGHT`, if that is set. Blocks the thread while
+/// somebody else writes, until that one gets no further for five seconds: of two panics at once the later one's file stays, if the
+/// first one's is finished by then. Then as long as the file takes, for ever if that is a pipe that nobody reads.
 pub(crate) fn save() {
     let Some(Writing(path)) = &Writing::begin() else { return };
     goes_on();
@@ -182,7 +186,7 @@ pub(crate) fn save() {
 }
 
 /// [`save`] before the process ends, which it does not keep: when it gets no further for six seconds it is left alone, on a
-/// thread of its own. Blocks the thread.
+/// thread of its own. Blocks the thread. `Ok` also when somebody else writes, and gets no further.
 ///
 /// # Errors
 ///
