@@ -62,6 +62,7 @@ mod freeze;
 mod frost;
 mod g;
 mod halted;
+mod handed;
 mod hogs;
 mod hold;
 mod idle;

@@ -166,8 +166,8 @@ pub(crate) fn stop(sched: &'static Scheduler) {
     }
 }
 
-/// Z4: in no list are those whose goroutine has locked itself to them and has parked. Not before: until then somebody may hand
-/// one of them its P. Who is late with that hands it to a thread that has ended, and the P's stacks stay with it.
+/// Z4: in no list are those whose goroutine has locked itself to them and has parked (X6 of `handed.rs`). A P that one of them
+/// was handed meanwhile nobody holds, and its stacks have gone back.
 fn end_locked(sched: &'static Scheduler) {
     on_thread::for_each(sched, &mut |m| {
         // Relaxed: ordered by the lock of the lists: who parks passes on its P under it, and then looks at `is_stopping`;
@@ -197,8 +197,8 @@ fn release_stopped(sched: &'static Scheduler, released: &mut Vec<&'static M>) {
     while let Some(g) = sched.tied.take(u64::MAX) {
         // SAFETY: taken out of a queue, so its thread waits.
         let Some(thread) = unsafe { g.as_ref() }.tied() else { continue };
-        // Acquire: pairs with Release in `wait_for_p`: that one rests already.
-        if !thread.waits_for_p.load(Ordering::Acquire) {
+        // One that asks for a P rests already.
+        if !thread.ask.is_open() {
             thread.hold.lose();
             sched.resume(thread);
             released.push(thread);
