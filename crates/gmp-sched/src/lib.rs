@@ -57,6 +57,7 @@ mod delayed;
 mod driver;
 mod fatal;
 mod find;
+mod finish;
 mod firing;
 mod freeze;
 mod frost;
