@@ -67,6 +67,7 @@ mod handed;
 mod hogs;
 mod hold;
 mod idle;
+mod idlers;
 mod inspect;
 mod join;
 mod join_future;
