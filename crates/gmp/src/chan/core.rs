@@ -25,7 +25,7 @@ use gmp_sched::{Claim, WaitReason};
 
 use super::node::{Node, Outcome, Queue};
 use super::sync::{
-    AtomicUsize, Critical, Lock, LockGuard, Ordering, Waiter, fence, park, park_until,
+    AtomicUsize, Critical, Lock, LockGuard, Ordering, Waiter, critical, fence, park_until,
 };
 use super::transfer::{Got, Sent};
 
@@ -180,7 +180,7 @@ impl Core {
     #[inline]
     pub(crate) fn lock_plain(&self) -> LockGuard<'_, State> {
         self.check();
-        if self.cap == 0 { self.lock.lock() } else { self.lock.lock_in_turns() }
+        self.lock.lock_with(critical(), self.cap != 0)
     }
 
     /// Takes the lock in a section that is open already, for who takes several.
@@ -221,6 +221,19 @@ impl Core {
             | flag(!st.receivers.is_empty(), RECEIVERS);
         // Release: pairs with Acquire in `peek`; who sees the channel closed sees what went before the close.
         self.hint.store(((st.len + st.returned) << LEN_SHIFT) | flags, Ordering::Release);
+    }
+
+    /// As [`publish`](Core::publish), for who begins to wait on a `side` that is not ready: the channel is open, and nobody is
+    /// on the other side.
+    #[inline]
+    fn publish_waiting(&self, st: &State, side: Side) {
+        let (flag, other) = match side {
+            Side::Send => (SENDERS, &st.receivers),
+            Side::Recv => (RECEIVERS, &st.senders),
+        };
+        debug_assert!(!st.closed && other.is_empty());
+        // Release: as in `publish`.
+        self.hint.store(((st.len + st.returned) << LEN_SHIFT) | flag, Ordering::Release);
     }
 
     #[inline]
@@ -297,13 +310,68 @@ impl Core {
         self.peek() >> LEN_SHIFT
     }
 
+    /// Waits at this channel until the receive was carried out by somebody else, into `slot`; `None` at `deadline`. `Again`: try
+    /// it. Parks the goroutine, or blocks the thread.
+    ///
+    /// # Safety
+    ///
+    /// `slot` has place for a value of the channel, and is the channel's to use until this returns.
+    #[inline(never)]
+    pub(crate) unsafe fn wait_to_recv(
+        &self,
+        slot: *mut (),
+        deadline: Option<Instant>,
+    ) -> Option<Outcome> {
+        // SAFETY: passed on.
+        unsafe { self.wait_unless_ready(Side::Recv, slot, WaitReason::ChanReceive, deadline) }
+    }
+
+    /// As [`wait_to_recv`](Core::wait_to_recv), for a send.
+    ///
+    /// # Safety
+    ///
+    /// As there, with a value in `slot`, which whoever ends the wait with `Done` has moved out.
+    #[inline(never)]
+    pub(crate) unsafe fn wait_to_send(
+        &self,
+        slot: *mut (),
+        deadline: Option<Instant>,
+    ) -> Option<Outcome> {
+        // SAFETY: passed on.
+        unsafe { self.wait_unless_ready(Side::Send, slot, WaitReason::ChanSend, deadline) }
+    }
+
+    /// See [`wait_to_recv`](Core::wait_to_recv): twice in the program, for one side each.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(always)]
+    unsafe fn wait_unless_ready(
+        &self,
+        side: Side,
+        slot: *mut (),
+        reason: WaitReason,
+        deadline: Option<Instant>,
+    ) -> Option<Outcome> {
+        self.check();
+        let (waiter, section) = Waiter::in_section();
+        let mut st = self.lock.lock_with(section, self.cap != 0);
+        if st.is_ready(self.cap, side) {
+            return Some(Outcome::Again);
+        }
+        // SAFETY: the caller's waiter, of the lock's section; the slot is as it should be (contract).
+        unsafe { self.wait(st, waiter, side, slot, reason, deadline) }
+    }
+
     /// Waits at this channel until somebody ends the wait; `None` at `deadline`. The lock, which comes
     /// locked, is released once the caller is saved. Parks the goroutine, or blocks the thread.
     ///
     /// # Safety
     ///
     /// `waiter` is `Waiter::current()`, taken just before; `slot` holds a value of the channel (for `Send`)
-    /// or has place for one (for `Recv`), and is the channel's to use until this returns.
+    /// or has place for one (for `Recv`), and is the channel's to use until this returns. `side` is not ready.
+    #[inline]
     pub(crate) unsafe fn wait<'a>(
         &'a self,
         mut st: LockGuard<'a, State>,
@@ -314,21 +382,40 @@ impl Core {
         deadline: Option<Instant>,
     ) -> Option<Outcome> {
         let reason = self.reason(reason);
-        let Some(deadline) = deadline else {
-            let node = Node::parked(waiter, slot);
-            // SAFETY: the node stays here until it was popped, which is what ends the wait.
-            unsafe { st.queue(side).push(&node) };
-            self.publish(&st);
-            // SAFETY: the caller's waiter; whoever pops the node readies it once, after the unlock at least.
-            unsafe { park(waiter, reason, move || drop(st)) };
-            return Some(node.outcome.get());
-        };
+        if let Some(deadline) = deadline {
+            // SAFETY: passed on.
+            return unsafe { self.wait_until(st, waiter, side, slot, reason, deadline) };
+        }
+        let node = Node::parked(waiter, slot);
+        // SAFETY: the node stays here until it was popped, which is what ends the wait.
+        unsafe { st.queue(side).push(&node) };
+        self.publish_waiting(&st, side);
+        // SAFETY: the caller's waiter; whoever pops the node readies it once, after the unlock at least.
+        unsafe { st.park(waiter, reason) };
+        Some(node.outcome.get())
+    }
+
+    /// [`wait`](Core::wait) with a deadline.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(never)]
+    unsafe fn wait_until<'a>(
+        &'a self,
+        mut st: LockGuard<'a, State>,
+        waiter: Waiter,
+        side: Side,
+        slot: *mut (),
+        reason: WaitReason,
+        deadline: Instant,
+    ) -> Option<Outcome> {
         let claim = Claim::new();
         let node = Node::claimed(waiter, slot, &claim, TOKEN);
         // SAFETY: the node is unlinked below when the wait timed out.
         unsafe { st.queue(side).push(&node) };
-        self.publish(&st);
-        // SAFETY: as above; whoever readies has won the claim.
+        self.publish_waiting(&st, side);
+        // SAFETY: as in `wait`; whoever readies has won the claim.
         unsafe { park_until(waiter, reason, deadline, &claim, move || drop(st)) };
         if claim.winner() != Claim::TIMED_OUT {
             return Some(node.outcome.get());
@@ -400,6 +487,7 @@ impl State {
     }
 
     /// Whether `side` would not have to wait. For channels; timers have their own rule.
+    #[inline]
     pub(crate) fn is_ready(&mut self, cap: usize, side: Side) -> bool {
         self.closed
             || match side {

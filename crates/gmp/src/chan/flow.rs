@@ -3,21 +3,20 @@
 //! An operation is one look under the lock, which either moves the value, or hands it over to somebody who
 //! waits, or finds that it must wait. Hand-over is direct: the value is copied between the two stacks after
 //! unlocking, and the woken side finds its operation done; it never competes again, so values and waiters
-//! are both first come, first served. Used by `sender`, `receiver` and, through [`Ops`], by `select`.
+//! are both first come, first served. The copy and the wake are in the critical section of the lock, which costs
+//! one section less; what may park, allocate or run the code of others comes after it. Used by `sender`, `receiver` and, through [`Ops`], by `select`.
 
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
-use gmp_sched::WaitReason;
-
-use super::core::{Core, MAX_CAP, Ops, Side, State, UNBOUNDED};
+use super::core::{Core, MAX_CAP, Ops, State, UNBOUNDED};
 use super::list::{Block, Chain, List};
 use super::node::{Node, Outcome};
 use super::ring::Ring;
 use super::store::Store;
-use super::sync::{AtomicBool, AtomicUsize, Waiter};
+use super::sync::{AtomicBool, AtomicUsize, Critical};
 use super::transfer::{Got, Sent, Settled};
 
 /// A channel, shared by its handles (`counter`).
@@ -164,9 +163,9 @@ impl<T> Chan<T> {
         // SAFETY: just popped, so valid; the lock is held. The value goes to a receiver of this channel.
         let sent = unsafe { Self::hand(receiver, place) };
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: as above.
-        let _done = unsafe { self.finish_send(sent, place) };
+        let _done = unsafe { self.finish_send(section, sent, place) };
         // SAFETY: in no chain, and its value has moved.
         unsafe { Block::free(block) };
     }
@@ -240,34 +239,34 @@ impl<T> Chan<T> {
         }
     }
 
-    /// What is left to do after `recv_locked`, after unlocking.
+    /// What is left to do after `recv_locked`, after unlocking; closes the section of the lock.
     ///
     /// # Safety
     ///
     /// `got` comes from `recv_locked` with this slot.
     #[inline]
-    pub(super) unsafe fn finish_recv(&self, got: Got, slot: *mut T) -> Settled {
+    pub(super) unsafe fn finish_recv(&self, section: Critical, got: Got, slot: *mut T) -> Settled {
         let relay = |from, to| {
             // SAFETY: a value and a place for one, from `settle`.
             unsafe { relay::<T>(from, to) }
         };
         // SAFETY: contract.
-        unsafe { got.settle(&self.core, slot.cast(), relay) }
+        unsafe { got.settle(section, &self.core, slot.cast(), relay) }
     }
 
-    /// What is left to do after `send_locked`, after unlocking.
+    /// What is left to do after `send_locked`, after unlocking; closes the section of the lock.
     ///
     /// # Safety
     ///
     /// `sent` comes from `send_locked` with this value.
     #[inline]
-    unsafe fn finish_send(&self, sent: Sent, value: *const T) -> Settled {
+    unsafe fn finish_send(&self, section: Critical, sent: Sent, value: *const T) -> Settled {
         let relay = |from, to| {
             // SAFETY: as in `finish_recv`.
             unsafe { relay::<T>(from, to) }
         };
         // SAFETY: contract.
-        unsafe { sent.settle(&self.core, value.cast(), relay) }
+        unsafe { sent.settle(section, &self.core, value.cast(), relay) }
     }
 
     /// One attempt to receive into `slot`.
@@ -277,9 +276,9 @@ impl<T> Chan<T> {
         // SAFETY: locked; the slot is a place for a `T`.
         let got = unsafe { self.recv_locked(&mut st, slot.as_mut_ptr()) };
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: as above.
-        unsafe { self.finish_recv(got, slot.as_mut_ptr()) }
+        unsafe { self.finish_recv(section, got, slot.as_mut_ptr()) }
     }
 
     /// One attempt to send `value`, which has moved when the result is `Done`.
@@ -290,9 +289,9 @@ impl<T> Chan<T> {
         // SAFETY: locked; the caller gives the value away on success.
         let sent = unsafe { self.send_locked(&mut st, value) };
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: as above.
-        unsafe { self.finish_send(sent, value) }
+        unsafe { self.finish_send(section, sent, value) }
     }
 
     /// Receives into `slot`, waiting if need be; `NotReady` when `deadline` has passed.
@@ -302,29 +301,17 @@ impl<T> Chan<T> {
         slot: &mut MaybeUninit<T>,
         deadline: Option<Instant>,
     ) -> Settled {
-        let place = slot.as_mut_ptr();
+        let place = slot.as_mut_ptr().cast();
         loop {
-            // Before locking: a thread's first wait may allocate.
-            let waiter = Waiter::current();
-            let mut st = self.core.lock_plain();
-            // SAFETY: locked; a place for a `T`.
-            let got = unsafe { self.recv_locked(&mut st, place) };
-            let settled = if let Got::Empty = got {
-                let (side, reason) = (Side::Recv, WaitReason::ChanReceive);
-                // SAFETY: the caller's waiter, its slot.
-                match unsafe { self.core.wait(st, waiter, side, place.cast(), reason, deadline) } {
-                    None => Settled::NotReady,
-                    Some(Outcome::Done) => Settled::Done,
-                    Some(Outcome::Closed) => Settled::Closed,
-                    Some(_) => Settled::Again,
-                }
-            } else {
-                self.core.publish(&st);
-                drop(st);
-                // SAFETY: as above.
-                unsafe { self.finish_recv(got, place) }
-            };
-            if settled != Settled::Again {
+            // SAFETY: a place for a `T`, used for nothing else meanwhile.
+            match unsafe { self.core.wait_to_recv(place, deadline) } {
+                None => return Settled::NotReady,
+                Some(Outcome::Done) => return Settled::Done,
+                Some(Outcome::Closed) => return Settled::Closed,
+                Some(_) => {}
+            }
+            let settled = self.try_recv_into(slot);
+            if settled.is_final() {
                 return settled;
             }
         }
@@ -333,31 +320,17 @@ impl<T> Chan<T> {
     /// Sends `value`, waiting if need be; `NotReady` when `deadline` has passed. It has moved when `Done`.
     #[cold]
     pub(super) fn send_slow(&self, value: &ManuallyDrop<T>, deadline: Option<Instant>) -> Settled {
-        let place: *const T = &**value;
+        let place = ptr::from_ref(value).cast_mut().cast();
         loop {
-            // Before locking: a thread's first wait may allocate.
-            let waiter = Waiter::current();
-            let mut st = self.core.lock_plain();
-            // SAFETY: locked; the caller gives the value away on success.
-            let sent = unsafe { self.send_locked(&mut st, place) };
-            let settled = if let Sent::Full = sent {
-                let (side, reason) = (Side::Send, WaitReason::ChanSend);
-                // SAFETY: the caller's waiter, its value; whoever pops the node moves the value out.
-                match unsafe {
-                    self.core.wait(st, waiter, side, place.cast_mut().cast(), reason, deadline)
-                } {
-                    None => Settled::NotReady,
-                    Some(Outcome::Done) => Settled::Done,
-                    Some(Outcome::Closed) => Settled::Closed,
-                    Some(_) => Settled::Again,
-                }
-            } else {
-                self.core.publish(&st);
-                drop(st);
-                // SAFETY: as above.
-                unsafe { self.finish_send(sent, place) }
-            };
-            if settled != Settled::Again {
+            // SAFETY: the caller's value; whoever pops the node moves it out.
+            match unsafe { self.core.wait_to_send(place, deadline) } {
+                None => return Settled::NotReady,
+                Some(Outcome::Done) => return Settled::Done,
+                Some(Outcome::Closed) => return Settled::Closed,
+                Some(_) => {}
+            }
+            let settled = self.try_send_from(value);
+            if settled.is_final() {
                 return settled;
             }
         }
@@ -371,9 +344,9 @@ impl<T> Chan<T> {
         // SAFETY: locked; the caller gives the value away on success. There is room: it was reserved.
         let sent = unsafe { self.send_locked(&mut st, value) };
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: as above.
-        unsafe { self.finish_send(sent, value) }
+        unsafe { self.finish_send(section, sent, value) }
     }
 
     /// Gives back the place that a dynamic send was promised.
@@ -382,10 +355,10 @@ impl<T> Chan<T> {
         st.reserved -= 1;
         let wake = self.refill(&mut st);
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         if let Some((sender, outcome)) = wake {
             // SAFETY: popped for this place.
-            unsafe { Node::wake(sender, outcome) };
+            unsafe { Node::wake_in(&section, sender, outcome) };
         }
     }
 
@@ -425,9 +398,9 @@ impl<T> Chan<T> {
             // SAFETY: locked; a place for a `T`.
             let got = unsafe { self.recv_locked(&mut st, slot.as_mut_ptr()) };
             self.core.publish(&st);
-            drop(st);
+            let section = st.unlock();
             // SAFETY: received into this slot.
-            if unsafe { self.finish_recv(got, slot.as_mut_ptr()) } != Settled::Done {
+            if unsafe { self.finish_recv(section, got, slot.as_mut_ptr()) } != Settled::Done {
                 return;
             }
             // SAFETY: received just now.

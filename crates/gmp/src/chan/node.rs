@@ -29,7 +29,7 @@ use std::task::Waker;
 
 use gmp_sched::Claim;
 
-use super::sync::{Cell, Waiter};
+use super::sync::{Cell, Critical, Waiter, critical};
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,12 +160,23 @@ impl Node {
     /// The caller popped `node` (N3), which is not a task's, and calls this once.
     #[inline]
     pub(crate) unsafe fn wake(node: NonNull<Node>, outcome: Outcome) {
+        // SAFETY: passed on.
+        unsafe { Node::wake_in(&critical(), node, outcome) };
+    }
+
+    /// As [`wake`](Node::wake), for who is in a section already.
+    ///
+    /// # Safety
+    ///
+    /// As for `wake`.
+    #[inline]
+    pub(crate) unsafe fn wake_in(section: &Critical, node: NonNull<Node>, outcome: Outcome) {
         // SAFETY: the node is the caller's until `ready` (contract).
         let this = unsafe { node.as_ref() };
         this.outcome.set(outcome);
         if let Some(waiter) = this.waiter {
             // SAFETY: once (contract); it was linked, so its commit has begun.
-            unsafe { waiter.ready() };
+            unsafe { waiter.ready_in(section) };
         }
     }
 
