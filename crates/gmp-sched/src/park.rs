@@ -216,7 +216,7 @@ pub(crate) unsafe fn park_goroutine<C: FnOnce()>(g: NonNull<G>, reason: WaitReas
 /// # Safety
 ///
 /// See [`park`]; the caller has opened a critical section on `m`, which is closed here.
-#[inline]
+#[inline(always)]
 unsafe fn leave_for_another<C: FnOnce()>(
     m: &'static M,
     g: NonNull<G>,
@@ -258,7 +258,7 @@ pub(crate) unsafe fn ready(g: NonNull<G>) {
 /// # Safety
 ///
 /// See [`Waiter::ready`].
-#[inline]
+#[inline(never)]
 pub(crate) unsafe fn ready_in(section: &Critical, g: NonNull<G>) {
     // SAFETY: parked, so alive.
     let header = unsafe { g.as_ref() };

@@ -83,6 +83,7 @@ fn context_of(p: &P, m: &M, g: NonNull<G>) -> Context {
 }
 
 /// Attaches a stack to an unstarted goroutine.
+#[inline(never)]
 fn start(p: &P, m: &M, header: &G) -> Context {
     let default = header.stack_class() == m.sched.stack_class;
     let cached = if default { p.cached_stack() } else { None };
@@ -100,7 +101,7 @@ fn start(p: &P, m: &M, header: &G) -> Context {
 /// # Safety
 ///
 /// In a critical section of `m`, which the successor closes; `commit` and `arg` are for [`gmp_context::switch`].
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn switch_away(
     m: &'static M,
     left: &G,
@@ -129,6 +130,7 @@ pub(crate) unsafe fn switch_away(
 }
 
 /// The context of this M's g0.
+#[inline(never)]
 fn to_g0(m: &M) -> Context {
     m.set_g(None);
     m.g0.take().unwrap_or_else(|| {

@@ -40,17 +40,20 @@ impl Waiter {
 
     /// As [`current`](Waiter::current), and an open critical section: for who parks out of it, by
     /// [`LockGuard::park`](crate::LockGuard::park) or [`park_in`](crate::park_in).
-    #[inline]
+    #[inline(always)]
     pub fn in_section() -> (Waiter, Critical) {
         let section = critical();
         match Waiter::goroutine(&section) {
             Some(waiter) => (waiter, section),
-            None => {
-                // A thread's first wait may allocate.
-                drop(section);
-                (Waiter::thread(), critical())
-            }
+            None => Waiter::thread_in_section(section),
         }
+    }
+
+    #[cold]
+    fn thread_in_section(section: Critical) -> (Waiter, Critical) {
+        // A thread's first wait may allocate.
+        drop(section);
+        (Waiter::thread(), critical())
     }
 
     /// The goroutine that is in this section, if it is to park. In a section: a P that was taken while the thread slept

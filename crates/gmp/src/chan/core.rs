@@ -17,7 +17,7 @@
 //! ```
 
 use std::fmt;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -310,20 +310,17 @@ impl Core {
         self.peek() >> LEN_SHIFT
     }
 
-    /// Waits at this channel until the receive was carried out by somebody else, into `slot`; `None` at `deadline`. `Again`: try
+    /// Waits at this channel until somebody else has carried out the receive, into `slot`, or has closed the channel. `Again`: try
     /// it. Parks the goroutine, or blocks the thread.
     ///
     /// # Safety
     ///
     /// `slot` has place for a value of the channel, and is the channel's to use until this returns.
     #[inline(never)]
-    pub(crate) unsafe fn wait_to_recv(
-        &self,
-        slot: *mut (),
-        deadline: Option<Instant>,
-    ) -> Option<Outcome> {
-        // SAFETY: passed on.
-        unsafe { self.wait_unless_ready(Side::Recv, slot, WaitReason::ChanReceive, deadline) }
+    pub(crate) unsafe fn wait_to_recv(&self, slot: *mut ()) -> Outcome {
+        let Some((st, waiter)) = self.lock_to_wait(Side::Recv) else { return Outcome::Again };
+        // SAFETY: passed on; the lock's waiter, and not ready.
+        unsafe { self.wait(st, waiter, Side::Recv, slot, WaitReason::ChanReceive) }
     }
 
     /// As [`wait_to_recv`](Core::wait_to_recv), for a send.
@@ -332,46 +329,50 @@ impl Core {
     ///
     /// As there, with a value in `slot`, which whoever ends the wait with `Done` has moved out.
     #[inline(never)]
-    pub(crate) unsafe fn wait_to_send(
-        &self,
-        slot: *mut (),
-        deadline: Option<Instant>,
-    ) -> Option<Outcome> {
-        // SAFETY: passed on.
-        unsafe { self.wait_unless_ready(Side::Send, slot, WaitReason::ChanSend, deadline) }
+    pub(crate) unsafe fn wait_to_send(&self, slot: *mut ()) -> Outcome {
+        let Some((st, waiter)) = self.lock_to_wait(Side::Send) else { return Outcome::Again };
+        // SAFETY: passed on; the lock's waiter, and not ready.
+        unsafe { self.wait(st, waiter, Side::Send, slot, WaitReason::ChanSend) }
     }
 
-    /// See [`wait_to_recv`](Core::wait_to_recv): twice in the program, for one side each.
+    /// As [`wait_to_recv`](Core::wait_to_recv), for either side; `None` at `deadline`.
     ///
     /// # Safety
     ///
     /// As there.
-    #[inline(always)]
-    unsafe fn wait_unless_ready(
+    #[cold]
+    pub(crate) unsafe fn wait_for(
         &self,
         side: Side,
         slot: *mut (),
-        reason: WaitReason,
-        deadline: Option<Instant>,
+        deadline: Instant,
     ) -> Option<Outcome> {
+        let Some((st, waiter)) = self.lock_to_wait(side) else { return Some(Outcome::Again) };
+        let reason = match side {
+            Side::Recv => WaitReason::ChanReceive,
+            Side::Send => WaitReason::ChanSend,
+        };
+        // SAFETY: passed on; the lock's waiter, and not ready.
+        unsafe { self.wait_until(st, waiter, side, slot, reason, deadline) }
+    }
+
+    /// Takes the lock to wait, unless `side` is ready.
+    #[inline(always)]
+    fn lock_to_wait(&self, side: Side) -> Option<(LockGuard<'_, State>, Waiter)> {
         self.check();
         let (waiter, section) = Waiter::in_section();
         let mut st = self.lock.lock_with(section, self.cap != 0);
-        if st.is_ready(self.cap, side) {
-            return Some(Outcome::Again);
-        }
-        // SAFETY: the caller's waiter, of the lock's section; the slot is as it should be (contract).
-        unsafe { self.wait(st, waiter, side, slot, reason, deadline) }
+        (!st.is_ready(self.cap, side)).then_some((st, waiter))
     }
 
-    /// Waits at this channel until somebody ends the wait; `None` at `deadline`. The lock, which comes
-    /// locked, is released once the caller is saved. Parks the goroutine, or blocks the thread.
+    /// Waits at this channel until somebody ends the wait. The lock, which comes locked, is released once the caller is saved.
+    /// Parks the goroutine, or blocks the thread.
     ///
     /// # Safety
     ///
     /// `waiter` is `Waiter::current()`, taken just before; `slot` holds a value of the channel (for `Send`)
     /// or has place for one (for `Recv`), and is the channel's to use until this returns. `side` is not ready.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn wait<'a>(
         &'a self,
         mut st: LockGuard<'a, State>,
@@ -379,23 +380,38 @@ impl Core {
         side: Side,
         slot: *mut (),
         reason: WaitReason,
-        deadline: Option<Instant>,
-    ) -> Option<Outcome> {
-        let reason = self.reason(reason);
-        if let Some(deadline) = deadline {
-            // SAFETY: passed on.
-            return unsafe { self.wait_until(st, waiter, side, slot, reason, deadline) };
-        }
+    ) -> Outcome {
         let node = Node::parked(waiter, slot);
         // SAFETY: the node stays here until it was popped, which is what ends the wait.
         unsafe { st.queue(side).push(&node) };
         self.publish_waiting(&st, side);
         // SAFETY: the caller's waiter; whoever pops the node readies it once, after the unlock at least.
-        unsafe { st.park(waiter, reason) };
-        Some(node.outcome.get())
+        unsafe { st.park(waiter, self.reason(reason)) };
+        node.outcome.get()
     }
 
-    /// [`wait`](Core::wait) with a deadline.
+    /// [`wait`](Core::wait) for those to whom nothing is handed over: until somebody ends the wait, or until `deadline`, if
+    /// there is one.
+    ///
+    /// # Safety
+    ///
+    /// As there; nobody sends here.
+    pub(crate) unsafe fn wait_for_news<'a>(
+        &'a self,
+        st: LockGuard<'a, State>,
+        waiter: Waiter,
+        deadline: Option<Instant>,
+    ) -> Option<Outcome> {
+        let (side, slot, reason) = (Side::Recv, ptr::null_mut(), WaitReason::ChanReceive);
+        match deadline {
+            // SAFETY: passed on; the slot is not used.
+            None => Some(unsafe { self.wait(st, waiter, side, slot, reason) }),
+            // SAFETY: as above.
+            Some(deadline) => unsafe { self.wait_until(st, waiter, side, slot, reason, deadline) },
+        }
+    }
+
+    /// [`wait`](Core::wait) with a deadline; `None` when that has passed.
     ///
     /// # Safety
     ///
@@ -416,7 +432,7 @@ impl Core {
         unsafe { st.queue(side).push(&node) };
         self.publish_waiting(&st, side);
         // SAFETY: as in `wait`; whoever readies has won the claim.
-        unsafe { park_until(waiter, reason, deadline, &claim, move || drop(st)) };
+        unsafe { park_until(waiter, self.reason(reason), deadline, &claim, move || drop(st)) };
         if claim.winner() != Claim::TIMED_OUT {
             return Some(node.outcome.get());
         }

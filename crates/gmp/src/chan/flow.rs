@@ -11,7 +11,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
-use super::core::{Core, MAX_CAP, Ops, State, UNBOUNDED};
+use super::core::{Core, MAX_CAP, Ops, Side, State, UNBOUNDED};
 use super::list::{Block, Chain, List};
 use super::node::{Node, Outcome};
 use super::ring::Ring;
@@ -103,7 +103,7 @@ impl<T> Chan<T> {
     /// # Safety
     ///
     /// `st` is the locked state of this channel; `slot` takes a value.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn recv_locked(&self, st: &mut State, slot: *mut T) -> Got {
         if st.returned > 0 {
             // SAFETY: passed on.
@@ -216,7 +216,7 @@ impl<T> Chan<T> {
     ///
     /// `st` is the locked state of this channel; `value` is a value, which is the channel's from now on when
     /// the result is `Stored`, `To` or `Task`.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn send_locked(&self, st: &mut State, value: *const T) -> Sent {
         if st.closed {
             return Sent::Closed;
@@ -244,7 +244,7 @@ impl<T> Chan<T> {
     /// # Safety
     ///
     /// `got` comes from `recv_locked` with this slot.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn finish_recv(&self, section: Critical, got: Got, slot: *mut T) -> Settled {
         let relay = |from, to| {
             // SAFETY: a value and a place for one, from `settle`.
@@ -259,7 +259,7 @@ impl<T> Chan<T> {
     /// # Safety
     ///
     /// `sent` comes from `send_locked` with this value.
-    #[inline]
+    #[inline(always)]
     unsafe fn finish_send(&self, section: Critical, sent: Sent, value: *const T) -> Settled {
         let relay = |from, to| {
             // SAFETY: as in `finish_recv`.
@@ -270,7 +270,7 @@ impl<T> Chan<T> {
     }
 
     /// One attempt to receive into `slot`.
-    #[inline]
+    #[inline(never)]
     pub(super) fn try_recv_into(&self, slot: &mut MaybeUninit<T>) -> Settled {
         let mut st = self.core.lock_plain();
         // SAFETY: locked; the slot is a place for a `T`.
@@ -282,7 +282,7 @@ impl<T> Chan<T> {
     }
 
     /// One attempt to send `value`, which has moved when the result is `Done`.
-    #[inline]
+    #[inline(never)]
     pub(super) fn try_send_from(&self, value: &ManuallyDrop<T>) -> Settled {
         let value: *const T = &**value;
         let mut st = self.core.lock_plain();
@@ -294,46 +294,40 @@ impl<T> Chan<T> {
         unsafe { self.finish_send(section, sent, value) }
     }
 
-    /// Receives into `slot`, waiting if need be; `NotReady` when `deadline` has passed.
-    #[cold]
-    pub(super) fn recv_slow(
-        &self,
-        slot: &mut MaybeUninit<T>,
-        deadline: Option<Instant>,
-    ) -> Settled {
+    /// Receives into `slot` after an attempt that was in vain, waiting if need be: `Done` or `Closed`.
+    #[inline]
+    pub(super) fn recv_slow(&self, slot: &mut MaybeUninit<T>) -> Settled {
         let place = slot.as_mut_ptr().cast();
-        loop {
-            // SAFETY: a place for a `T`, used for nothing else meanwhile.
-            match unsafe { self.core.wait_to_recv(place, deadline) } {
-                None => return Settled::NotReady,
-                Some(Outcome::Done) => return Settled::Done,
-                Some(Outcome::Closed) => return Settled::Closed,
-                Some(_) => {}
-            }
-            let settled = self.try_recv_into(slot);
-            if settled.is_final() {
-                return settled;
-            }
-        }
+        // SAFETY: a place for a `T`, used for nothing else meanwhile.
+        let wait = || Some(unsafe { self.core.wait_to_recv(place) });
+        in_turns(wait, || self.try_recv_into(slot))
     }
 
-    /// Sends `value`, waiting if need be; `NotReady` when `deadline` has passed. It has moved when `Done`.
+    /// As [`recv_slow`](Chan::recv_slow); `NotReady` when `deadline` has passed.
     #[cold]
-    pub(super) fn send_slow(&self, value: &ManuallyDrop<T>, deadline: Option<Instant>) -> Settled {
+    pub(super) fn recv_until(&self, slot: &mut MaybeUninit<T>, deadline: Instant) -> Settled {
+        let place = slot.as_mut_ptr().cast();
+        // SAFETY: as in `recv_slow`.
+        let wait = || unsafe { self.core.wait_for(Side::Recv, place, deadline) };
+        in_turns(wait, || self.try_recv_into(slot))
+    }
+
+    /// Sends `value` after an attempt that was in vain, waiting if need be: `Done` (it has moved) or `Closed`.
+    #[inline]
+    pub(super) fn send_slow(&self, value: &ManuallyDrop<T>) -> Settled {
         let place = ptr::from_ref(value).cast_mut().cast();
-        loop {
-            // SAFETY: the caller's value; whoever pops the node moves it out.
-            match unsafe { self.core.wait_to_send(place, deadline) } {
-                None => return Settled::NotReady,
-                Some(Outcome::Done) => return Settled::Done,
-                Some(Outcome::Closed) => return Settled::Closed,
-                Some(_) => {}
-            }
-            let settled = self.try_send_from(value);
-            if settled.is_final() {
-                return settled;
-            }
-        }
+        // SAFETY: the caller's value; whoever pops the node moves it out.
+        let wait = || Some(unsafe { self.core.wait_to_send(place) });
+        in_turns(wait, || self.try_send_from(value))
+    }
+
+    /// As [`send_slow`](Chan::send_slow); `NotReady` when `deadline` has passed.
+    #[cold]
+    pub(super) fn send_until(&self, value: &ManuallyDrop<T>, deadline: Instant) -> Settled {
+        let place = ptr::from_ref(value).cast_mut().cast();
+        // SAFETY: as in `send_slow`.
+        let wait = || unsafe { self.core.wait_for(Side::Send, place, deadline) };
+        in_turns(wait, || self.try_send_from(value))
     }
 
     /// Uses the place that a dynamic send was promised: `Done`, or `Closed`. Never waits.
@@ -405,6 +399,26 @@ impl<T> Chan<T> {
             }
             // SAFETY: received just now.
             drop(unsafe { slot.assume_init() });
+        }
+    }
+}
+
+/// Waits, and tries again when told to, until the operation is over or the wait.
+#[inline]
+fn in_turns(
+    mut wait: impl FnMut() -> Option<Outcome>,
+    mut attempt: impl FnMut() -> Settled,
+) -> Settled {
+    loop {
+        match wait() {
+            None => return Settled::NotReady,
+            Some(Outcome::Done) => return Settled::Done,
+            Some(Outcome::Closed) => return Settled::Closed,
+            Some(_) => {}
+        }
+        let settled = attempt();
+        if settled.is_final() {
+            return settled;
         }
     }
 }

@@ -68,7 +68,7 @@ impl Got {
     /// # Safety
     ///
     /// `slot` takes a value of the channel, and `relay` moves one from place to place.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn settle(
         self,
         section: Critical,
@@ -137,7 +137,7 @@ impl Sent {
     /// # Safety
     ///
     /// `value` is the value sent, and `relay` moves one from place to place.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn settle(
         self,
         section: Critical,
