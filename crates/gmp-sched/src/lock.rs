@@ -209,7 +209,7 @@ impl<T: ?Sized> LockGuard<'_, T> {
     /// # Safety
     ///
     /// As for [`park`](crate::park).
-    #[inline]
+    #[inline(always)]
     pub unsafe fn park(self, waiter: Waiter, reason: WaitReason) {
         let lock = self.lock;
         let mut guard = ManuallyDrop::new(self);

@@ -65,7 +65,7 @@ pub unsafe fn park<C: FnOnce()>(waiter: Waiter, reason: WaitReason, commit: C) {
 ///
 /// As for [`park`]; `waiter` is what [`Waiter::in_section`] returned with `section`, or what [`Waiter::current`] returned just
 /// before `section` was opened.
-#[inline]
+#[inline(always)]
 pub unsafe fn park_in<C: FnOnce()>(
     section: Critical,
     waiter: Waiter,
@@ -322,19 +322,17 @@ pub fn yield_now() {
     }
     // Relaxed: only this M clears it.
     let preempted = p.preempt.load(Ordering::Relaxed);
-    // A section belongs to the M; none may stay open over the switch but the one that the successor closes.
-    drop(section);
+    // The section stays open until the successor closes it, so the P is this one until then.
+    let commit = move || {
+        if preempted {
+            p.counters.preempted_at_call.bump();
+            m.sched.global.push(g);
+        } else {
+            m.sched.push_local(p, g);
+        }
+    };
     // SAFETY: the caller is `g`; a queue readies it exactly once.
-    unsafe {
-        // The M is still this one, its P may be another: it may have been stopped in between.
-        park_goroutine(g, WaitReason::Yield, move || match m.p() {
-            Some(p) if !preempted => m.sched.push_local(p, g),
-            p => {
-                p.inspect(|p| p.counters.preempted_at_call.bump());
-                m.sched.global.push(g);
-            }
-        });
-    }
+    unsafe { leave_for_another(hand_over(section), g, WaitReason::Yield, commit) };
 }
 
 /// Gives way if the goroutine's time slice is over; else one load. For loops that want to be polite. May

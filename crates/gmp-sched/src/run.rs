@@ -138,8 +138,8 @@ fn to_g0(m: &M) -> Context {
     })
 }
 
-/// The next goroutine of this P, if nothing needs g0's attention.
-#[inline]
+/// The next goroutine of this P, if nothing needs g0's attention. What a hand-over takes is inlined.
+#[inline(always)]
 fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     let d = p.dispatches.get().wrapping_add(1);
     p.dispatches.set(d);
@@ -147,7 +147,7 @@ fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     if d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping() {
         return None;
     }
-    let g = p.next_in_slice().or_else(|| p.next_in_turn())?;
+    let g = p.take_next().or_else(|| from_ring(p))?;
     // SAFETY: just taken out of a queue.
     if unsafe { g.as_ref() }.tied().is_some() {
         m.pending.set(Some(g));
@@ -155,6 +155,12 @@ fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     }
     p.counters.switches.bump();
     Some(g)
+}
+
+/// The next one of this P when none was made ready.
+#[inline(never)]
+fn from_ring(p: &'static P) -> Option<NonNull<G>> {
+    p.newest().or_else(|| p.next_in_turn())
 }
 
 /// A stack's life: runs one goroutine after the other, as long as the next one has not begun elsewhere.

@@ -267,14 +267,33 @@ impl Queue {
         old.linked.set(false);
     }
 
+    /// As [`unlink`](Queue::unlink), for the first one.
+    ///
+    /// # Safety
+    ///
+    /// `node` is the first of this queue.
+    #[inline]
+    unsafe fn unlink_first(&mut self, node: NonNull<Node>) {
+        // SAFETY: linked (contract), so valid.
+        let old = unsafe { node.as_ref() };
+        let next = old.next.get();
+        self.head = next;
+        // SAFETY: a neighbour is linked, so valid.
+        match unsafe { next.as_ref() } {
+            None => self.tail = ptr::null(),
+            Some(next) => next.prev.set(ptr::null()),
+        }
+        old.linked.set(false);
+    }
+
     /// The one that has waited longest and still waits, taken out and won. Those that somebody else has won
     /// meanwhile are dropped on the way; they take care of themselves (N4).
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<NonNull<Node>> {
         loop {
             let node = NonNull::new(self.head.cast_mut())?;
-            // SAFETY: linked in this queue.
-            unsafe { self.unlink(node.as_ptr()) };
+            // SAFETY: linked in this queue, before the others.
+            unsafe { self.unlink_first(node) };
             // SAFETY: valid until the lock is released at least (N2).
             if unsafe { node.as_ref() }.try_claim() {
                 return Some(node);
@@ -291,8 +310,8 @@ impl Queue {
             if unsafe { node.as_ref() }.is_open() {
                 return true;
             }
-            // SAFETY: linked in this queue.
-            unsafe { self.unlink(node.as_ptr()) };
+            // SAFETY: linked in this queue, before the others.
+            unsafe { self.unlink_first(node) };
         }
     }
 }

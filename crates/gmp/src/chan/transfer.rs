@@ -76,14 +76,15 @@ impl Got {
         slot: *mut (),
         relay: impl FnOnce(*const (), *mut ()),
     ) -> Settled {
+        // Before the others, without a jump through a table.
+        if let Got::From(sender) = self {
+            // SAFETY: ours, and alive until it is woken (N3).
+            relay(unsafe { sender.as_ref() }.slot.get(), slot);
+            // SAFETY: popped for this receive; the value has left its slot.
+            unsafe { Node::wake_in(&section, sender, Outcome::Done) };
+            return Settled::Done;
+        }
         match self {
-            Got::From(sender) => {
-                // SAFETY: ours, and alive until it is woken (N3).
-                relay(unsafe { sender.as_ref() }.slot.get(), slot);
-                // SAFETY: popped for this receive; the value has left its slot.
-                unsafe { Node::wake_in(&section, sender, Outcome::Done) };
-                Settled::Done
-            }
             Got::Taken { wake, garbage } => {
                 if let Some((sender, outcome)) = wake {
                     // SAFETY: popped for this receive.
@@ -102,7 +103,8 @@ impl Got {
                 unsafe { await_pledge(sender, slot) }
             }
             Got::Closed => Settled::Closed,
-            Got::Empty => Settled::NotReady,
+            // The former: see above.
+            Got::From(_) | Got::Empty => Settled::NotReady,
         }
     }
 }
