@@ -168,6 +168,11 @@ impl Waiter {
     }
 
     pub(crate) unsafe fn ready_in(self, _section: &Critical) {
+        // SAFETY: passed on.
+        unsafe { self.ready() };
+    }
+
+    pub(crate) unsafe fn ready(self) {
         *self.0.0.lock().expect("no poisoning here") = true;
         self.0.1.notify_one();
     }
