@@ -63,6 +63,8 @@ pub(crate) struct M {
     pub(crate) token: AtomicPtr<()>,
     /// Next in the list of idle Ms; guarded by its lock.
     pub(crate) idle_link: Cell<*const M>,
+    /// The CPU on which it went to sleep last, if that is known; guarded likewise.
+    pub(crate) idle_cpu: Cell<Option<usize>>,
     /// What the kernel calls its thread; 0 before it has begun.
     pub(crate) tid: AtomicI32,
     /// Its trace events, once it has noted one.
@@ -89,7 +91,7 @@ pub(crate) struct M {
     pub(crate) awake: awake::Record,
 }
 
-// SAFETY: cells belong to the M's thread, except `older` (written before others see the M), `idle_link` (idle lock), `turn` (lock of the tied), `lost` and `awake` (the
+// SAFETY: cells belong to the M's thread, except `older` (written before others see the M), `idle_link` and `idle_cpu` (idle lock), `turn` (lock of the tied), `lost` and `awake` (the
 // monitor's) and those handed over with a wake.
 unsafe impl Sync for M {}
 // SAFETY: as above.
@@ -121,6 +123,7 @@ impl M {
             spare: Spare::new(),
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
+            idle_cpu: Cell::new(None),
             tid: AtomicI32::new(0),
             trace: OnceLock::new(),
             halted: Halted::new(),

@@ -18,6 +18,7 @@ use crate::pace::Pace;
 use crate::queue::list::List;
 use crate::queue::local::{Ring, Tagged};
 use crate::slots::Cache;
+use crate::steal::Call;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use crate::timers::Timers;
 use crate::worth::Worth;
@@ -66,6 +67,8 @@ pub(crate) struct P {
     pub(crate) worth: Worth,
     /// How fast it works off what the poller hands it.
     pub(crate) pace: Pace,
+    /// Who has woken it for its work, until that is looked at.
+    pub(crate) call: Cell<Option<Call>>,
 }
 
 // SAFETY: cells belong to the M that holds the P (module doc); everything else is atomic or locked.
@@ -96,6 +99,7 @@ impl P {
             latencies: Latencies::new(),
             worth: Worth::new(),
             pace: Pace::new(),
+            call: Cell::new(None),
         }
     }
 

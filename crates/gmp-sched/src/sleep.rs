@@ -13,8 +13,13 @@ use crate::m::M;
 use crate::p::P;
 use crate::queue::list::List;
 use crate::scheduler::Scheduler;
+use crate::steal::Call;
 use crate::sync::plain::Ordering;
+use crate::sys;
 use crate::wait::{Kind, Waiter};
+
+/// Idle Ms of which one is chosen.
+const LOOKED_AT: usize = 8;
 
 /// Who idles. Under one lock: a P and the M that will take it are picked together.
 pub(crate) struct Lists {
@@ -62,6 +67,17 @@ impl Lists {
         Some(m)
     }
 
+    /// Takes an idle M for somebody who goes on computing on `cpu`: one that went to sleep elsewhere, if there is one among
+    /// the last few. The kernel wakes a thread where it slept: on Linux also if that CPU is busy and another idle, as it does
+    /// not look for an idle one when the machine as a whole is used by a third or more (`SIS_UTIL`).
+    fn pop_m_elsewhere(&mut self, cpu: Option<usize>) -> Option<&'static M> {
+        let elsewhere = self.idle().take(LOOKED_AT).find(|m| m.idle_cpu.get() != cpu);
+        match elsewhere {
+            Some(m) if self.remove_m(m) => Some(m),
+            _ => self.pop_m(),
+        }
+    }
+
     /// Takes this very M out; false when somebody else has.
     fn remove_m(&mut self, m: &'static M) -> bool {
         if ptr::eq(self.ms, m) {
@@ -79,13 +95,17 @@ impl Lists {
         false
     }
 
+    /// Idle Ms, without the watcher.
+    fn idle(&self) -> impl Iterator<Item = &'static M> + use<> {
+        // SAFETY: Ms are never freed.
+        let first: Option<&'static M> = unsafe { self.ms.as_ref() };
+        // SAFETY: as above; the links are guarded by the lock around this.
+        std::iter::successors(first, |m| unsafe { m.idle_link.get().as_ref() })
+    }
+
     /// How many Ms sleep.
     pub(crate) fn idle_ms(&self) -> usize {
-        // SAFETY: Ms are never freed.
-        let first = unsafe { self.ms.as_ref() };
-        // SAFETY: as above; the links are guarded by the lock around this.
-        let all = std::iter::successors(first, |m| unsafe { m.idle_link.get().as_ref() });
-        all.count() + usize::from(self.watcher.is_some())
+        self.idle().count() + usize::from(self.watcher.is_some())
     }
 
     /// Whether any M idles.
@@ -187,7 +207,9 @@ impl Scheduler {
         loop {
             let mut lists = self.lists.lock();
             if let Some(p) = lists.pop_p(self) {
-                self.give(&mut lists, p, true);
+                p.call.set(Call::here(self));
+                let m = lists.pop_m_elsewhere(sys::current_cpu());
+                self.give_to(&mut lists, m, p, true);
                 drop(lists);
                 self.wakeups.bump_shared();
                 return self.monitor.poke_if_asleep();
@@ -201,7 +223,19 @@ impl Scheduler {
 
     /// Gives `p` to an M that idles, or has one made.
     pub(crate) fn give(&'static self, lists: &mut Lists, p: &'static P, searching: bool) {
-        let m = match lists.pop_m() {
+        let m = lists.pop_m();
+        self.give_to(lists, m, p, searching);
+    }
+
+    /// Gives `p` to `m`, else to the watcher, else to a new M.
+    fn give_to(
+        &'static self,
+        lists: &mut Lists,
+        m: Option<&'static M>,
+        p: &'static P,
+        searching: bool,
+    ) {
+        let m = match m {
             Some(m) => m,
             None => match lists.watcher.take() {
                 Some(m) => m,
@@ -307,6 +341,7 @@ pub(crate) fn adopt(m: &'static M) -> bool {
 pub(crate) fn without_p(m: &'static M) -> bool {
     let sched = m.sched;
     m.end_long_use();
+    let cpu = sys::current_cpu();
     let mut lists = sched.lists.lock();
     if let Some((index, searching)) = lists.pop_orphan() {
         drop(lists);
@@ -316,6 +351,7 @@ pub(crate) fn without_p(m: &'static M) -> bool {
     if sched.is_stopping() {
         return false;
     }
+    m.idle_cpu.set(cpu);
     lists.push_m(m);
     drop(lists);
     park(m)
@@ -339,9 +375,11 @@ fn park(m: &'static M) -> bool {
 pub(crate) fn with_p(m: &'static M, p: &'static P) {
     let sched = m.sched;
     m.end_long_use();
+    let cpu = sys::current_cpu();
     let mut lists = sched.lists.lock();
     m.set_p(None);
     lists.push_p(sched, p); // I1
+    m.idle_cpu.set(cpu);
     lists.push_m(m);
     drop(lists);
     if m.searching.replace(false) {
