@@ -65,6 +65,7 @@ mod halted;
 mod hogs;
 mod hold;
 mod idle;
+mod idlers;
 mod inspect;
 mod join;
 mod join_future;

@@ -315,7 +315,7 @@ impl Scheduler {
             // Relaxed: the monitor's own.
             self.monitor.leaving.store(ptr::null_mut(), Ordering::Relaxed);
         } else {
-            self.lists.lock().return_m(spare);
+            self.lists.lock().push_m(spare);
             if self.is_stopping() {
                 // It may have missed the general waking. Not before it is nobody's: a handler would hand its P to a thread that ends.
                 spare.parker.notify();
