@@ -15,11 +15,9 @@ use std::ops::{Deref, DerefMut};
 
 use crate::clock;
 use crate::critical::{Critical, critical};
-use crate::park::park_in;
 use crate::sync::plain::AtomicU32;
 use crate::sys;
 use crate::turnstile::Turnstile;
-use crate::wait::{WaitReason, Waiter};
 
 /// Pauses of the first round, alone; each round has twice as many as the one before. This is 0.3 to 0.4 µs where it was
 /// measured (a pause took 20 to 25 ns), some fifteen sections. Two threads that want the same lock all the time
@@ -193,30 +191,21 @@ impl Patience {
     }
 }
 
-impl<T: ?Sized> LockGuard<'_, T> {
+impl<'a, T: ?Sized> LockGuard<'a, T> {
     /// Gives the lock back; the section stays open.
     #[inline]
     pub fn unlock(self) -> Critical {
-        let mut guard = ManuallyDrop::new(self);
-        guard.lock.turnstile.give_back();
-        // SAFETY: the guard is not used any more, nor dropped.
-        unsafe { ManuallyDrop::take(&mut guard.critical) }
+        let (lock, section) = self.into_parts();
+        lock.turnstile.give_back();
+        section
     }
 
-    /// Parks `waiter`, which is the caller, and gives the lock back when that is wholly saved: what `park(waiter, reason,
-    /// || drop(guard))` does, in one section.
-    ///
-    /// # Safety
-    ///
-    /// As for [`park`](crate::park).
-    #[inline(always)]
-    pub unsafe fn park(self, waiter: Waiter, reason: WaitReason) {
-        let lock = self.lock;
+    /// The lock, which stays taken, and its section, which stays open.
+    #[inline]
+    pub(crate) fn into_parts(self) -> (&'a Lock<T>, Critical) {
         let mut guard = ManuallyDrop::new(self);
-        // SAFETY: the guard is not used any more, nor dropped.
-        let section = unsafe { ManuallyDrop::take(&mut guard.critical) };
-        // SAFETY: passed on; the lock outlives the guard's borrow, which the caller's frame holds until the wait is over.
-        unsafe { park_in(section, waiter, reason, move || lock.turnstile.give_back()) };
+        // SAFETY: the guard is neither used any more nor dropped.
+        (guard.lock, unsafe { ManuallyDrop::take(&mut guard.critical) })
     }
 }
 

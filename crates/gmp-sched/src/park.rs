@@ -25,6 +25,7 @@ use crate::claim::Claim;
 use crate::clock;
 use crate::critical::{Critical, critical};
 use crate::g::G;
+use crate::lock::LockGuard;
 use crate::m::M;
 use crate::p::P;
 use crate::run;
@@ -81,6 +82,23 @@ pub unsafe fn park_in<C: FnOnce()>(
             // SAFETY: the calling thread's own parker (contract).
             unsafe { &*parker }.park();
         }),
+    }
+}
+
+impl<T: ?Sized> LockGuard<'_, T> {
+    /// Parks `waiter`, which is the caller, and gives the lock back when that is wholly saved: what [`park`]`(waiter, reason,
+    /// || drop(guard))` does, in one section.
+    ///
+    /// # Safety
+    ///
+    /// As for [`park`].
+    #[inline(always)]
+    pub unsafe fn park(self, waiter: Waiter, reason: WaitReason) {
+        let (lock, section) = self.into_parts();
+        // SAFETY: taken with the guard, in this section.
+        let commit = move || unsafe { lock.unlock_in_section() };
+        // SAFETY: passed on; the lock's section, which was opened after the caller asked who it is, or with that.
+        unsafe { park_in(section, waiter, reason, commit) };
     }
 }
 
