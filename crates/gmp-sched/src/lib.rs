@@ -134,7 +134,7 @@ pub use lock::{Lock, LockGuard};
 pub use metrics::{LATENCIES, Metrics, ProcMetrics};
 pub use on_thread::OnThread;
 pub use os_thread::{OsThreadGuard, lock_os_thread};
-pub use park::{checkpoint, park, park_until, yield_now};
+pub use park::{checkpoint, park, park_in, park_until, yield_now};
 pub use preempt::try_hand_over;
 pub use rng::fastrand;
 pub use runtime::{

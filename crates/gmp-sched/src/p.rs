@@ -188,13 +188,18 @@ impl P {
     /// that a tree of goroutines is walked depth first. Owner only.
     #[inline]
     pub(crate) fn next_in_slice(&self) -> Option<NonNull<G>> {
-        self.take_next().or_else(|| {
-            if self.in_order.get() > 0 {
-                return None;
-            }
-            // SAFETY: the caller's M holds this P, so it is the ring's only owner.
-            unsafe { self.ring.owner() }.take_back()
-        })
+        self.take_next().or_else(|| self.newest())
+    }
+
+    /// Takes the newest of the ring that has not begun, which goes on in the slice that is running, unless older ones
+    /// have to be next. Owner only.
+    #[inline]
+    pub(crate) fn newest(&self) -> Option<NonNull<G>> {
+        if self.in_order.get() > 0 {
+            return None;
+        }
+        // SAFETY: the caller's M holds this P, so it is the ring's only owner.
+        unsafe { self.ring.owner() }.take_back()
     }
 
     /// Takes the oldest of the ring, which begins a slice. Owner only.

@@ -83,6 +83,7 @@ fn context_of(p: &P, m: &M, g: NonNull<G>) -> Context {
 }
 
 /// Attaches a stack to an unstarted goroutine.
+#[inline(never)]
 fn start(p: &P, m: &M, header: &G) -> Context {
     let default = header.stack_class() == m.sched.stack_class;
     let cached = if default { p.cached_stack() } else { None };
@@ -100,7 +101,7 @@ fn start(p: &P, m: &M, header: &G) -> Context {
 /// # Safety
 ///
 /// In a critical section of `m`, which the successor closes; `commit` and `arg` are for [`gmp_context::switch`].
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn switch_away(
     m: &'static M,
     left: &G,
@@ -129,6 +130,7 @@ pub(crate) unsafe fn switch_away(
 }
 
 /// The context of this M's g0.
+#[inline(never)]
 fn to_g0(m: &M) -> Context {
     m.set_g(None);
     m.g0.take().unwrap_or_else(|| {
@@ -136,8 +138,8 @@ fn to_g0(m: &M) -> Context {
     })
 }
 
-/// The next goroutine of this P, if nothing needs g0's attention.
-#[inline]
+/// The next goroutine of this P, if nothing needs g0's attention. What a hand-over takes is inlined.
+#[inline(always)]
 fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     let d = p.dispatches.get().wrapping_add(1);
     p.dispatches.set(d);
@@ -145,7 +147,7 @@ fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     if d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping() {
         return None;
     }
-    let g = p.next_in_slice().or_else(|| p.next_in_turn())?;
+    let g = p.take_next().or_else(|| from_ring(p))?;
     // SAFETY: just taken out of a queue.
     if unsafe { g.as_ref() }.tied().is_some() {
         m.pending.set(Some(g));
@@ -153,6 +155,12 @@ fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     }
     p.counters.switches.bump();
     Some(g)
+}
+
+/// The next one of this P when none was made ready.
+#[inline(never)]
+fn from_ring(p: &'static P) -> Option<NonNull<G>> {
+    p.newest().or_else(|| p.next_in_turn())
 }
 
 /// A stack's life: runs one goroutine after the other, as long as the next one has not begun elsewhere.
