@@ -6,15 +6,15 @@
 
 use std::ptr::NonNull;
 
-use gmp_context::{Commit, Context, Stack};
+use gmp_context::{Commit, Context};
 
 use crate::find::{self, Found};
+use crate::finish::{Ended, finish};
 use crate::freeze;
 use crate::g::G;
 use crate::m::M;
 use crate::p::P;
 use crate::sync::plain::Ordering;
-use crate::task;
 use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
@@ -184,10 +184,10 @@ unsafe extern "C" fn goroutine_main(
         // SAFETY: unstarted, and this is its stack. Never unwinds.
         unsafe { run(g) };
         // SAFETY: it has run to its end, here.
-        let (next_m, stack) = unsafe { task::finish(g) };
-        m = next_m;
+        let ended = unsafe { finish(g) };
+        m = ended.m;
         // The goroutine is gone; this stack now belongs to nobody but the loop.
-        match next_unstarted(m, stack) {
+        match next_unstarted(ended) {
             Next::Here => continue,
             // SAFETY: this stack is given away by the commit, after the switch; nobody comes back to it.
             Next::Switch(target) => unsafe {
@@ -206,11 +206,9 @@ enum Next {
 }
 
 /// Picks the successor of a goroutine that ended, and leaves its stack with it or with the M.
-fn next_unstarted(m: &'static M, stack: Stack) -> Next {
-    let Some(p) = m.p() else {
-        m.dying.set(Some(stack));
-        return Next::Switch(to_g0(m));
-    };
+#[inline]
+fn next_unstarted(ended: Ended) -> Next {
+    let Ended { m, p, stack, class } = ended;
     let d = p.dispatches.get().wrapping_add(1);
     p.dispatches.set(d);
     // Relaxed: asked by the monitor; seen soon enough.
@@ -235,8 +233,8 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
         m.dying.set(Some(stack));
         return Next::Switch(context);
     }
-    if header.stack_size() == stack.size() {
-        if stack.size() != m.sched.config.stack_size {
+    if header.stack_class() == class {
+        if class != m.sched.stack_class {
             // The one that ended leaves its stack; the reservation of the one that begins is not needed.
             m.sched.stacks.unreserve(stack.size(), 1);
         }

@@ -4,14 +4,16 @@
 //! poller, or until the first timer of any P, instead of in its parker. It is not in the list of idle Ms;
 //! when all others are busy it is given a P like them, and poked.
 
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use crate::clock;
 use crate::find;
 use crate::g::G;
+use crate::handed::{self, Errand};
 use crate::idlers::Lists;
 use crate::m::M;
 use crate::p::P;
+use crate::preempt;
 use crate::queue::list::List;
 use crate::scheduler::Scheduler;
 use crate::steal::Call;
@@ -72,7 +74,7 @@ impl Scheduler {
                 }
             },
         };
-        hand(m, p, searching);
+        hand(m, p, errand(searching));
         self.poke(m);
     }
 
@@ -135,31 +137,26 @@ impl Scheduler {
 }
 
 /// Leaves `p` for `m`, which sleeps, to find when it wakes.
-pub(crate) fn hand(m: &'static M, p: &'static P, searching: bool) {
-    // Relaxed: published by `next_p` and the wake.
-    m.wake_searching.store(searching, Ordering::Relaxed);
-    // Release: pairs with Acquire in `adopt`.
-    m.next_p.store(ptr::from_ref(p).cast_mut(), Ordering::Release);
+pub(crate) fn hand(m: &'static M, p: &'static P, errand: Errand<G, M>) {
+    m.handed.put(ptr::from_ref(p).cast_mut(), errand);
+}
+
+fn errand(searching: bool) -> Errand<G, M> {
+    if searching { Errand::Search } else { Errand::Run }
 }
 
 /// Takes what was handed over. Returns whether there was anything.
-pub(crate) fn adopt(m: &'static M) -> bool {
-    // Acquire: pairs with Release in `hand` and in the signal handler.
-    let p = m.next_p.swap(ptr::null_mut(), Ordering::Acquire);
+fn adopt(m: &'static M) -> bool {
+    let Some((p, errand)) = m.handed.take() else { return false };
     // SAFETY: Ps are never freed while Ms live.
-    let Some(p) = (unsafe { p.as_ref() }) else { return false };
+    let p: &'static P = unsafe { p.as_ref() };
     m.set_p(Some(p));
-    // Relaxed: published with `next_p`.
-    m.searching.set(m.wake_searching.swap(false, Ordering::Relaxed));
-    // Relaxed: published with `next_p`.
-    if let Some(g) = NonNull::new(m.next_g.swap(ptr::null_mut(), Ordering::Relaxed)) {
-        m.pending.set(Some(g));
-    }
-    // Acquire: pairs with Release in the handler (`hand_over`).
-    let stopped = m.stopped.swap(ptr::null_mut(), Ordering::Acquire);
-    // SAFETY: Ms are never freed.
-    if let Some(stopped) = unsafe { stopped.as_ref() } {
-        crate::preempt::enqueue_stopped(m, p, stopped);
+    m.searching.set(matches!(errand, Errand::Search));
+    match errand {
+        Errand::Goroutine(g) => m.pending.set(Some(g)),
+        // SAFETY: Ms are never freed.
+        Errand::Stopped(stopped) => preempt::enqueue_stopped(m, p, unsafe { stopped.as_ref() }),
+        Errand::Run | Errand::Search => {}
     }
     true
 }
@@ -172,7 +169,7 @@ pub(crate) fn without_p(m: &'static M) -> bool {
     let mut lists = sched.lists.lock();
     if let Some((index, searching)) = lists.pop_orphan() {
         drop(lists);
-        hand(m, sched.proc(index), searching);
+        hand(m, sched.proc(index), errand(searching));
         return adopt(m);
     }
     if sched.is_stopping() {
@@ -184,18 +181,13 @@ pub(crate) fn without_p(m: &'static M) -> bool {
     park(m)
 }
 
-/// I5, and its end.
-fn park(m: &'static M) -> bool {
-    loop {
-        if adopt(m) {
-            return true;
-        }
-        if m.sched.is_stopping() {
-            return false;
-        }
+/// I5, and its end: sleeps until `m` has been handed a P; false when the runtime stops.
+pub(crate) fn park(m: &'static M) -> bool {
+    let sleep = || {
         m.parker.park();
         clock::tick();
-    }
+    };
+    handed::wait(|| adopt(m), || m.sched.is_stopping(), sleep)
 }
 
 /// I1 to I5: `m` has found nothing to do. On return it has a P again, or none and must look once more.
@@ -330,6 +322,5 @@ fn watch(m: &'static M) {
 }
 
 fn has_p(m: &M) -> bool {
-    // Relaxed: `adopt` synchronises.
-    !m.next_p.load(Ordering::Relaxed).is_null()
+    m.handed.is_full()
 }
