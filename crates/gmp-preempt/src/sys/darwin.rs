@@ -64,6 +64,21 @@ pub(crate) fn send_signal(
     }
 }
 
+/// There is none that fires in the thread itself.
+pub(crate) fn timer_create(
+    _thread: ThreadId,
+    _signal: libc::c_int,
+    _cookie: *const (),
+) -> io::Result<u32> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn timer_set(_id: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn timer_delete(_id: u32) {}
+
 /// # Safety
 /// `info` is what the kernel gave to a handler.
 pub(crate) unsafe fn origin(info: *const libc::siginfo_t) -> Origin {

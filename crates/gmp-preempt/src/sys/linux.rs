@@ -1,4 +1,4 @@
-//! Linux: futex, `rt_tgsigqueueinfo`, per-thread CPU clocks, `/proc`, `membarrier`.
+//! Linux: futex, `rt_tgsigqueueinfo`, per-thread CPU clocks and timers on them, `/proc`, `membarrier`.
 //!
 //! All by raw system call where libc's wrapper might allocate, lock or be a cancellation point.
 
@@ -98,6 +98,62 @@ pub(crate) fn send_signal(
     Err(io::Error::last_os_error())
 }
 
+/// `sigevent`, as the kernel lays it out.
+#[repr(C)]
+struct Event {
+    value: *const (),
+    signo: i32,
+    notify: i32,
+    thread: libc::pid_t,
+    _rest: [i32; 11],
+}
+
+const _: () = assert!(size_of::<Event>() == 64);
+
+/// For `notify`: a signal to one thread.
+const SIGEV_THREAD_ID: i32 = 4;
+
+pub(crate) fn timer_create(
+    thread: ThreadId,
+    signal: libc::c_int,
+    cookie: *const (),
+) -> io::Result<u32> {
+    let event = Event {
+        value: cookie,
+        signo: signal,
+        notify: SIGEV_THREAD_ID,
+        thread: thread.0,
+        _rest: [0; 11],
+    };
+    let mut id: libc::c_int = 0;
+    let clock = cpu_clock(thread);
+    // SAFETY: `event` is a whole one, and `id` is room for the answer.
+    let made = unsafe { libc::syscall(libc::SYS_timer_create, clock, &raw const event, &raw mut id) };
+    if made != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    u32::try_from(id).map_err(io::Error::other)
+}
+
+pub(crate) fn timer_set(id: u32) -> io::Result<()> {
+    let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let once = libc::itimerspec {
+        it_interval: zero,
+        it_value: libc::timespec { tv_sec: 0, tv_nsec: 1 },
+    };
+    let old = ptr::null_mut::<libc::itimerspec>();
+    // SAFETY: a valid time; the old one is not asked for. A number that is no timer's is an error.
+    if unsafe { libc::syscall(libc::SYS_timer_settime, id, 0, &raw const once, old) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+pub(crate) fn timer_delete(id: u32) {
+    // SAFETY: no obligation: a number that is no timer's is an error, which leaves nothing to do.
+    unsafe { libc::syscall(libc::SYS_timer_delete, id) };
+}
+
 /// # Safety
 /// `info` is what the kernel gave to a handler.
 pub(crate) unsafe fn origin(info: *const libc::siginfo_t) -> Origin {
@@ -107,15 +163,21 @@ pub(crate) unsafe fn origin(info: *const libc::siginfo_t) -> Origin {
     let own = unsafe { libc::getpid() };
     match code {
         libc::SI_QUEUE if pid == own => Origin::Cookie(value),
+        // Timers are their process's own; in the place of the sender is the timer's number.
+        libc::SI_TIMER => Origin::Cookie(value),
         // 0: out of room for queued signals, the kernel sends SI_USER from nobody.
         libc::SI_USER | libc::SI_TKILL if pid == own || pid == 0 => Origin::ThisProcess,
         _ => Origin::Elsewhere,
     }
 }
 
+/// The kernel's encoding of "CPU clock (2) of one thread (4) with this id".
+fn cpu_clock(thread: ThreadId) -> libc::clockid_t {
+    (!thread.0 << 3) | 4 | 2
+}
+
 pub(crate) fn cpu_time(thread: ThreadId) -> io::Result<Duration> {
-    // The kernel's encoding of "CPU clock (2) of one thread (4) with this id".
-    let clock = (!thread.0 << 3) | 4 | 2;
+    let clock = cpu_clock(thread);
     let mut time = MaybeUninit::<libc::timespec>::uninit();
     // SAFETY: room for the answer.
     if unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) } != 0 {

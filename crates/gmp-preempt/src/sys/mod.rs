@@ -7,6 +7,9 @@
 //! futex_wake(word)                     wakes all sleepers; uses the address only
 //! ThreadId::current()                  Copy; what signals and clocks name a thread by
 //! send_signal(thread, signal, cookie)  to a thread of this process that has not ended
+//! timer_create(thread, signal, cookie) -> io::Result<u32>  sends that signal to that thread, see `tick.rs`;
+//!                                      `Unsupported` where there is none
+//! timer_set(id), timer_delete(id)      it fires once, after a nanosecond of CPU time
 //! origin(info) -> Origin               who sent a signal
 //! cpu_time(thread)                     CPU time used so far
 //! is_asleep(thread)                    whether the kernel has it asleep; `Unsupported` where unknown
