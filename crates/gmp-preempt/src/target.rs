@@ -183,6 +183,17 @@ impl Target {
         sys::rest(self.thread)
     }
 
+    /// Whether the system call in which the thread sleeps goes on after [`request`](Target::request), as far as that is known:
+    /// it waits for a page, for a lock or another futex without a timeout, for a pipe, or uninterruptibly. `Some(false)` of other
+    /// calls, `None` of a thread that does not sleep. Some tens of microseconds. Allocates nothing.
+    ///
+    /// # Errors
+    /// As [`is_asleep`](Target::is_asleep).
+    pub fn restarts(&self) -> io::Result<Option<bool>> {
+        self.present()?;
+        sys::restarts(self.thread)
+    }
+
     /// Stops the calling thread of its own will: calls `on_stop`, and sleeps until
     /// [`resume`](Target::resume) if that says so.
     ///

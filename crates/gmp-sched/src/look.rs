@@ -8,11 +8,11 @@
 //! | comes by the scheduler | goroutines dispatched | it is asked to give way, if anything |
 //! | sleeps in the kernel | its CPU clock stands still, the kernel says so | the P is taken (`retake.md`) |
 //! | is ready, and gets no CPU | its CPU clock stands still | nothing: it is not in the way of anybody here |
-//! | computes | its CPU clock advances | it is asked, then stopped (`preempt.rs`) |
+//! | computes | its CPU clock advances | it is asked, then stopped (`preempt.rs`, `awake.rs`) |
 //!
 //! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
 
-use crate::awake;
+use crate::awake::Answer;
 use crate::clock::NEVER;
 use crate::lease;
 use crate::lost::{self, LostThreads};
@@ -128,6 +128,9 @@ pub(crate) fn look(
     }
     if still {
         let asleep = sched.is_asleep(m);
+        if asleep {
+            sched.note_sleep(m, seen.cpu);
+        }
         if !asleep && (m.is_in_long_use() || sched.tied.len() > 0) {
             // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
             // Not where nobody computes: a server whose client keeps it from a CPU of the same machine would be moved a
@@ -159,11 +162,14 @@ pub(crate) fn look(
         return now + ALERT;
     }
     need.served(pressed);
-    if awake::would_be_disturbed(sched, m) {
-        return now + STILL;
+    if !sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
+        return now + ALERT;
     }
-    let stops = sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) && sched.stop(m);
-    now + if stops { UNANSWERED } else { ALERT }
+    now + match sched.stop(m) {
+        Answer::Now => UNANSWERED,
+        Answer::Later | Answer::Never => ALERT,
+        Answer::Asleep => STILL,
+    }
 }
 
 impl Seen {

@@ -120,6 +120,11 @@ pub(crate) fn rest(thread: ThreadId) -> io::Result<Rest> {
     is_asleep(thread).map(|asleep| Rest { asleep, sleeps: None })
 }
 
+/// Not told here.
+pub(crate) fn restarts(_thread: ThreadId) -> io::Result<Option<bool>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(crate) fn membarrier_register() -> bool {
     false
 }

@@ -121,6 +121,11 @@ pub(crate) fn rest(_thread: ThreadId) -> io::Result<Rest> {
 }
 
 /// Newer kernels have one; full fences are right everywhere.
+/// Not told here.
+pub(crate) fn restarts(_thread: ThreadId) -> io::Result<Option<bool>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(crate) fn membarrier_register() -> bool {
     false
 }

@@ -210,6 +210,43 @@ pub(crate) fn rest(thread: ThreadId) -> io::Result<Rest> {
     Ok(Rest { asleep: !state.starts_with(b"R"), sleeps: number })
 }
 
+/// From `/proc/self/task/<id>/syscall`: "<number> <six arguments> <sp> <pc>" while it sleeps in a call, -1 without
+/// arguments while it waits for a page, "running" else.
+pub(crate) fn restarts(thread: ThreadId) -> io::Result<Option<bool>> {
+    let mut text = [0_u8; 64];
+    // A call that cannot be interrupted has the state D.
+    if state(read(thread, "stat", &mut text)?) == Some(b'D') {
+        return Ok(Some(true));
+    }
+    let mut text = [0_u8; 256];
+    let text = std::str::from_utf8(read(thread, "syscall", &mut text)?).map_err(io::Error::other)?;
+    let mut words = text.split_ascii_whitespace();
+    let Some(call) = words.next().and_then(|number| number.parse().ok()) else { return Ok(None) };
+    let mut argument = |number| {
+        let word = words.nth(number).and_then(|word| word.strip_prefix("0x"));
+        word.and_then(|digits| u64::from_str_radix(digits, 16).ok())
+    };
+    Ok(Some(match call {
+        -1 => true,
+        // Without a timeout.
+        libc::SYS_futex => argument(3) == Some(0),
+        libc::SYS_read | libc::SYS_readv | libc::SYS_write | libc::SYS_writev => {
+            argument(0).is_some_and(|file| is_pipe(file as libc::c_int))
+        }
+        _ => false,
+    }))
+}
+
+fn is_pipe(file: libc::c_int) -> bool {
+    let mut about = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: room for the answer; whatever the number is.
+    if unsafe { libc::fstat(file, about.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: initialised — the call succeeded.
+    unsafe { about.assume_init() }.st_mode & libc::S_IFMT == libc::S_IFIFO
+}
+
 /// The beginning of one of the files that tell about a thread.
 fn read<'a>(thread: ThreadId, file: &str, text: &'a mut [u8]) -> io::Result<&'a [u8]> {
     use std::io::Write;

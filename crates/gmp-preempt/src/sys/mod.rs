@@ -14,6 +14,7 @@
 //! cpu_time(thread)                     CPU time used so far
 //! is_asleep(thread)                    whether the kernel has it asleep; `Unsupported` where unknown
 //! rest(thread) -> Rest                 the same, and how often it has gone to sleep by itself
+//! restarts(thread) -> Option<bool>     whether the call in which it sleeps survives a signal; `Unsupported` where unknown
 //! membarrier_register() -> bool, membarrier()
 //! for_each_code(each)                  code of each loaded library: its file, first and last address
 //! running_at(context) -> Option<usize> where a handler has interrupted code that was running
@@ -21,7 +22,7 @@
 //! errno(), set_errno(value)
 //! ```
 //!
-//! All of them but `is_asleep` and `rest` are async-signal-safe, none allocates.
+//! All of them but `is_asleep`, `rest` and `restarts` are async-signal-safe, none allocates.
 
 /// Who sent a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
