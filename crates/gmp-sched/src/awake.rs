@@ -157,8 +157,9 @@ impl Scheduler {
             return Answer::Asleep;
         }
         // Where the system does not count them, nor tell who sleeps, nobody is asked later either.
-        let now = sleeps.zip(goroutine(m)).is_none_or(|(sleeps, goroutine)| {
-            m.awake.may_stop_now(goroutine, m.hold.wiped(), sleeps, cpu.unwrap_or(0))
+        let known = sleeps.zip(goroutine(m)).zip(cpu);
+        let now = known.is_none_or(|((sleeps, goroutine), cpu)| {
+            m.awake.may_stop_now(goroutine, m.hold.wiped(), sleeps, cpu)
         });
         m.hold.mark();
         if !now && self.signal_later(m) {

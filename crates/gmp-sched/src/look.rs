@@ -10,10 +10,13 @@
 //! | is ready, and gets no CPU | its CPU clock stands still | nothing: it is not in the way of anybody here |
 //! | computes | its CPU clock advances | it is asked, then stopped (`preempt.rs`, `awake.rs`) |
 //!
+//! Whatever the thread does, once the slice has lasted for long what waits with the P is moved (`desert.rs`).
+//!
 //! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
 
 use crate::awake::Answer;
 use crate::clock::NEVER;
+use crate::desert;
 use crate::lease;
 use crate::lost::{self, LostThreads};
 use crate::m::M;
@@ -47,6 +50,8 @@ pub(crate) struct Seen {
     /// When this tick was first seen; 0 when the P had no holder.
     since: u64,
     switches: u64,
+    /// When a goroutine was last seen to be dispatched.
+    moved: u64,
     lease: lease::Seen,
     lease_since: u64,
     /// The CPU clock of the holder's thread at the beginning of the slice, and at the last look; and when that was.
@@ -91,6 +96,7 @@ pub(crate) fn look(
     let m = unsafe { p.m.load(Ordering::Acquire).as_ref() };
     let Some(m) = m else {
         *seen = Seen::default();
+        sched.set_deserted(p, false);
         return NEVER;
     };
     let lease = p.lease.look();
@@ -120,6 +126,11 @@ pub(crate) fn look(
         }
         need.served(pressed);
         return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
+    }
+    let deserted = now - seen.moved >= desert::SLICES * sched.slice && sched.procs() > 1;
+    sched.set_deserted(p, deserted);
+    if deserted && p.has_work() {
+        sched.clear_out(p);
     }
     let still = cpu.is_some() && seen.cpu == before.cpu && seen.holder == before.holder;
     if still && now - before.read_at < STILL {
@@ -161,7 +172,9 @@ pub(crate) fn look(
     if !(pressed || asked) {
         return now + ALERT;
     }
-    need.served(pressed);
+    if !deserted {
+        need.served(pressed);
+    }
     if !sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
         return now + ALERT;
     }
@@ -186,7 +199,11 @@ impl Seen {
         let tick = p.tick.load(Ordering::Relaxed);
         let begins = tick != self.tick || self.since == 0 || self.holder != m.id;
         (self.cpu, self.read_at, self.holder) = (cpu.unwrap_or(0), now, m.id);
-        self.switches = p.counters.switches.get();
+        let switches = p.counters.switches.get();
+        if begins || switches != self.switches {
+            (self.switches, self.moved) = (switches, now);
+            sched.set_deserted(p, false);
+        }
         if begins {
             sched.reclaim_spare(m);
             (self.tick, self.since, self.first, self.asked) = (tick, now, self.cpu, false);
