@@ -12,8 +12,7 @@ use crate::{
     probe::Rest,
     signal,
     sigstack::SignalStack,
-    sys,
-    tick,
+    sys, tick,
     word::{Arrival, Ask, Resume, Stopping, When, Word},
 };
 

@@ -164,8 +164,8 @@ impl Word {
                 return Arrival::Nothing;
             }
             // Mutant: the handler decides first and sets `STOPPED` afterwards, in `sleep`.
-            let stopped =
-                seen & !(REQUESTED | LATER) | if mutant("preempt_stopped_late") { 0 } else { STOPPED };
+            let stopped = seen & !(REQUESTED | LATER)
+                | if mutant("preempt_stopped_late") { 0 } else { STOPPED };
             // Acquire: pairs with Release in `ask`. Release: pairs with Acquire in `is_stopped`; what
             // the thread did before the stop is visible to who sees it stopped.
             match word.compare_exchange_weak(seen, stopped, Ordering::AcqRel, Ordering::Relaxed) {

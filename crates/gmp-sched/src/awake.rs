@@ -60,7 +60,7 @@ pub(crate) struct Record {
     stops: AtomicU64,
     goroutine: Cell<u64>,
     sleeps: Cell<Sleeps>,
-    asked: Cell<Asked>,
+    asked: Cell<Option<Asked>>,
 }
 
 /// When a goroutine was asked to stop: the marks that its thread had wiped off, its stops, and what the kernel counted beside
@@ -93,13 +93,12 @@ impl Record {
         self.stops.store(self.stops.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// The thread runs `goroutine` now; whether it did at the last look.
-    fn runs(&self, goroutine: u64) -> bool {
-        let same = self.goroutine.replace(goroutine) == goroutine;
-        if !same {
+    /// The thread runs `goroutine` now: what is known of another one says nothing.
+    fn runs(&self, goroutine: u64) {
+        if self.goroutine.replace(goroutine) != goroutine {
             self.sleeps.set(Sleeps::Unknown);
+            self.asked.set(None);
         }
-        same
     }
 
     /// The goroutine was seen asleep in a call that survives signals, or in another one, when its thread's CPU clock showed
@@ -125,24 +124,20 @@ impl Record {
     /// Whether `goroutine` may be stopped at once, and notes how its thread is now: it has wiped off so many marks, and the
     /// kernel counts so many `sleeps` and so much CPU time.
     fn may_stop_now(&self, goroutine: u64, wiped: u32, sleeps: u64, cpu: u64) -> bool {
+        self.runs(goroutine);
         let stops = self.stops.load(Ordering::Relaxed); // Relaxed: as above.
         let now = Asked { wiped, stops, others: sleeps.wrapping_sub(stops) };
-        let before = self.asked.replace(now);
-        let undisturbed = self.runs(goroutine) && before.wiped == wiped;
+        // Without a call into the runtime since then.
+        let before = self.asked.replace(Some(now)).filter(|before| before.wiped == wiped);
         // One that is let go on before it has gone to sleep has one less than it has stops.
-        let slept = now.others.wrapping_sub(before.others) as i64 > 0;
-        if undisturbed && slept {
+        if before.is_some_and(|before| now.others.wrapping_sub(before.others) as i64 > 0) {
             self.has_slept(cpu);
         }
         match self.sleeps.get() {
             Sleeps::Harmless => true,
             Sleeps::Suspect { until } | Sleeps::Harmful { until } if cpu < until => false,
-            _ if undisturbed && stops == before.stops => {
-                // It goes on waiting for its tick.
-                self.asked.set(before);
-                false
-            }
-            _ => undisturbed,
+            // Stopped in between, or it goes on waiting for its tick.
+            _ => before.is_some_and(|before| before.stops != stops),
         }
     }
 }
@@ -254,7 +249,10 @@ mod tests {
         record.seen_asleep(false, 0);
         record.seen_asleep(true, 1);
         assert!(!record.may_stop_now(3, 6, 99, 1), "that one is not forgotten at once");
-        assert!(!record.may_stop_now(3, 6, 100, REMEMBERED), "nor while it sleeps, who knows where");
+        assert!(
+            !record.may_stop_now(3, 6, 100, REMEMBERED),
+            "nor while it sleeps, who knows where"
+        );
         record.seen_asleep(true, 2 * REMEMBERED);
         assert!(record.may_stop_now(3, 6, 101, 2 * REMEMBERED));
     }

@@ -50,7 +50,7 @@ pub(crate) struct Seen {
     /// When this tick was first seen; 0 when the P had no holder.
     since: u64,
     switches: u64,
-    /// When a goroutine was last seen to be dispatched.
+    /// When a goroutine was last seen to be dispatched, or nobody to wait.
     moved: u64,
     lease: lease::Seen,
     lease_since: u64,
@@ -113,6 +113,8 @@ pub(crate) fn look(
     let pressed = !need.idle && (need.urgent > 0 || due <= now);
     let missed = !need.idle && (need.missed || p.has_work());
     if !(pressed || missed || p.index >= sched.procs()) {
+        // Nobody has been waiting until now.
+        seen.moved = now;
         return due;
     }
     if pressed {

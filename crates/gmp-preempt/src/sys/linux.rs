@@ -128,7 +128,8 @@ pub(crate) fn timer_create(
     let mut id: libc::c_int = 0;
     let clock = cpu_clock(thread);
     // SAFETY: `event` is a whole one, and `id` is room for the answer.
-    let made = unsafe { libc::syscall(libc::SYS_timer_create, clock, &raw const event, &raw mut id) };
+    let made =
+        unsafe { libc::syscall(libc::SYS_timer_create, clock, &raw const event, &raw mut id) };
     if made != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -137,10 +138,8 @@ pub(crate) fn timer_create(
 
 pub(crate) fn timer_set(id: u32) -> io::Result<()> {
     let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let once = libc::itimerspec {
-        it_interval: zero,
-        it_value: libc::timespec { tv_sec: 0, tv_nsec: 1 },
-    };
+    let once =
+        libc::itimerspec { it_interval: zero, it_value: libc::timespec { tv_sec: 0, tv_nsec: 1 } };
     let old = ptr::null_mut::<libc::itimerspec>();
     // SAFETY: a valid time; the old one is not asked for. A number that is no timer's is an error.
     if unsafe { libc::syscall(libc::SYS_timer_settime, id, 0, &raw const once, old) } != 0 {
@@ -219,7 +218,8 @@ pub(crate) fn restarts(thread: ThreadId) -> io::Result<Option<bool>> {
         return Ok(Some(true));
     }
     let mut text = [0_u8; 256];
-    let text = std::str::from_utf8(read(thread, "syscall", &mut text)?).map_err(io::Error::other)?;
+    let text =
+        std::str::from_utf8(read(thread, "syscall", &mut text)?).map_err(io::Error::other)?;
     let mut words = text.split_ascii_whitespace();
     let Some(call) = words.next().and_then(|number| number.parse().ok()) else { return Ok(None) };
     let mut argument = |number| {
