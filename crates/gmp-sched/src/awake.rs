@@ -7,10 +7,9 @@
 //! cannot wait so long; and hogs make no calls, or such as survive a signal. So what is known of a goroutine decides:
 //!
 //! ```text
-//!             computes from one stop to the next,
-//!             without a call into the runtime                  stopped
-//!   Unknown --------------------------------------> a hog        now
-//!      |  ^                                                      later, while unknown
+//!                                                             stopped
+//!   Unknown                    now, once it has computed from one look to the next; later if it has
+//!      |  ^                    called the runtime in between, and not slept in user code as far as is known
 //!      |  |  a second of CPU time without a sleep
 //!      |  '--------------------------.
 //!      | sleeps, who knows where     |
@@ -27,7 +26,8 @@
 //! into the runtime wipe off the mark that is left when a thread is asked (`hold.rs`, E5): then it may have slept there.
 //!
 //! What remains: the first harmful call of a goroutine that was taken for a hog, or for harmless, may be interrupted, if it
-//! begins within 20 µs of a stop. Where the system has no such way a thread is sent its signal if it computes at that moment, by two readings of its
+//! begins within 20 µs of a stop. To stop also those later of which nothing is known yet would exclude most of that; then each goroutine that
+//! computes keeps others waiting for a tick, once (`docs/experiments.md`). Where the system has no such way a thread is sent its signal if it computes at that moment, by two readings of its
 //! CPU clock, and left alone if it does not: ready to run it may be waking from a call.
 
 use std::cell::Cell;
@@ -60,15 +60,13 @@ pub(crate) struct Record {
     stops: AtomicU64,
     goroutine: Cell<u64>,
     sleeps: Cell<Sleeps>,
-    asked: Cell<Option<Asked>>,
+    seen: Cell<Option<Seen>>,
 }
 
-/// When a goroutine was asked to stop: the marks that its thread had wiped off, its stops, and what the kernel counted beside
-/// those.
-#[derive(Debug, Default, Clone, Copy)]
-struct Asked {
+/// A goroutine's thread at the last look: the marks that it had wiped off, and its sleeps beside stops.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
     wiped: u32,
-    stops: u64,
     others: u64,
 }
 
@@ -82,6 +80,8 @@ pub(crate) enum Answer {
     Later,
     /// It sleeps, or may be about to: look again.
     Asleep,
+    /// Nothing is known of it yet: look again, a little later.
+    Unknown,
     /// It cannot be asked.
     Never,
 }
@@ -97,7 +97,7 @@ impl Record {
     fn runs(&self, goroutine: u64) {
         if self.goroutine.replace(goroutine) != goroutine {
             self.sleeps.set(Sleeps::Unknown);
-            self.asked.set(None);
+            self.seen.set(None);
         }
     }
 
@@ -121,23 +121,24 @@ impl Record {
         });
     }
 
-    /// Whether `goroutine` may be stopped at once, and notes how its thread is now: it has wiped off so many marks, and the
+    /// How `goroutine` is to be stopped, and notes how its thread is now: it has wiped off so many marks, and the
     /// kernel counts so many `sleeps` and so much CPU time.
-    fn may_stop_now(&self, goroutine: u64, wiped: u32, sleeps: u64, cpu: u64) -> bool {
+    fn way(&self, goroutine: u64, wiped: u32, sleeps: u64, cpu: u64) -> Answer {
         self.runs(goroutine);
         let stops = self.stops.load(Ordering::Relaxed); // Relaxed: as above.
-        let now = Asked { wiped, stops, others: sleeps.wrapping_sub(stops) };
-        // Without a call into the runtime since then.
-        let before = self.asked.replace(Some(now)).filter(|before| before.wiped == wiped);
+        let now = Seen { wiped, others: sleeps.wrapping_sub(stops) };
+        let before = self.seen.replace(Some(now));
+        let undisturbed = before.filter(|before| before.wiped == wiped);
         // One that is let go on before it has gone to sleep has one less than it has stops.
-        if before.is_some_and(|before| now.others.wrapping_sub(before.others) as i64 > 0) {
+        if undisturbed.is_some_and(|before| now.others.wrapping_sub(before.others) as i64 > 0) {
             self.has_slept(cpu);
         }
         match self.sleeps.get() {
-            Sleeps::Harmless => true,
-            Sleeps::Suspect { until } | Sleeps::Harmful { until } if cpu < until => false,
-            // Stopped in between, or it goes on waiting for its tick.
-            _ => before.is_some_and(|before| before.stops != stops),
+            Sleeps::Harmless => Answer::Now,
+            Sleeps::Suspect { until } | Sleeps::Harmful { until } if cpu < until => Answer::Later,
+            _ if undisturbed.is_some() => Answer::Now,
+            _ if before.is_some() => Answer::Later,
+            _ => Answer::Unknown,
         }
     }
 }
@@ -153,15 +154,20 @@ impl Scheduler {
         }
         // Where the system does not count them, nor tell who sleeps, nobody is asked later either.
         let known = sleeps.zip(goroutine(m)).zip(cpu);
-        let now = known.is_none_or(|((sleeps, goroutine), cpu)| {
-            m.awake.may_stop_now(goroutine, m.hold.wiped(), sleeps, cpu)
+        let way = known.map_or(Answer::Now, |((sleeps, goroutine), cpu)| {
+            m.awake.way(goroutine, m.hold.wiped(), sleeps, cpu)
         });
         m.hold.mark();
-        if !now && self.signal_later(m) {
-            return Answer::Later;
+        if way == Answer::Unknown {
+            return way;
         }
-        if !now && self.cpu_time(m) == cpu {
-            return Answer::Asleep;
+        if way == Answer::Later {
+            if self.signal_later(m) {
+                return way;
+            }
+            if self.cpu_time(m) == cpu {
+                return Answer::Asleep;
+            }
         }
         if self.signal(m) { Answer::Now } else { Answer::Never }
     }
@@ -189,71 +195,69 @@ fn goroutine(m: &M) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Answer::{Later, Now, Unknown};
 
-    /// A goroutine that has been asked once, and the marks that it had wiped off then.
-    fn asked() -> Record {
+    /// A goroutine that has been looked at once.
+    fn seen() -> Record {
         let record = Record::default();
-        assert!(!record.may_stop_now(3, 5, 70, 0), "nothing is known of it");
+        assert_eq!(record.way(3, 5, 70, 0), Unknown);
         record
     }
 
     #[test]
-    fn who_computes_from_one_stop_to_the_next_is_a_hog() {
-        let record = asked();
-        assert!(!record.may_stop_now(3, 5, 70, 0), "not stopped yet");
+    fn who_computes_from_one_look_to_the_next_is_a_hog() {
+        let record = seen();
+        assert_eq!(record.way(3, 5, 70, 0), Now);
         record.stopped();
-        assert!(record.may_stop_now(3, 5, 71, 0));
-        record.stopped();
-        assert!(record.may_stop_now(3, 5, 72, 0));
-        assert!(!record.may_stop_now(4, 5, 72, 0), "another goroutine");
-        record.stopped();
-        assert!(!record.may_stop_now(4, 6, 73, 0), "the runtime was called");
+        assert_eq!(record.way(3, 5, 71, 0), Now);
+        assert_eq!(record.way(4, 5, 71, 0), Unknown, "another goroutine");
+        assert_eq!(record.way(4, 6, 72, 0), Later, "the runtime was called");
+        assert_eq!(record.way(4, 6, 72, 0), Now);
     }
 
     #[test]
     fn a_sleep_is_remembered() {
-        let record = asked();
+        let record = seen();
         record.stopped();
-        assert!(!record.may_stop_now(3, 5, 72, 10), "one stop, two sleeps");
+        assert_eq!(record.way(3, 5, 72, 10), Later, "one stop, two sleeps");
         for sleeps in 73..80 {
             record.stopped();
-            assert!(!record.may_stop_now(3, 5, sleeps, 9 + REMEMBERED));
+            assert_eq!(record.way(3, 5, sleeps, 9 + REMEMBERED), Later);
         }
         record.stopped();
-        assert!(record.may_stop_now(3, 5, 80, 10 + REMEMBERED), "a second later");
-        assert!(!record.may_stop_now(3, 5, 81, 10 + REMEMBERED), "a sleep without a stop");
-        assert!(!record.may_stop_now(4, 5, 81, 0), "another goroutine");
-        record.stopped();
-        assert!(record.may_stop_now(4, 5, 82, 0), "which does not inherit that");
+        assert_eq!(record.way(3, 5, 80, 10 + REMEMBERED), Now, "a second later");
+        assert_eq!(record.way(3, 5, 81, 10 + REMEMBERED), Later, "a sleep without a stop");
+        assert_eq!(record.way(4, 5, 81, 0), Unknown, "another goroutine");
+        assert_eq!(record.way(4, 5, 81, 0), Now, "which does not inherit that");
     }
 
     #[test]
     fn let_go_on_before_it_had_gone_to_sleep() {
-        let record = asked();
+        let record = seen();
         record.stopped();
-        assert!(record.may_stop_now(3, 5, 70, 0));
+        assert_eq!(record.way(3, 5, 70, 0), Now);
         record.stopped();
-        assert!(record.may_stop_now(3, 5, 71, 0), "and then it had");
+        assert_eq!(record.way(3, 5, 71, 0), Now, "and then it had");
         record.stopped();
-        assert!(!record.may_stop_now(3, 5, 73, 0), "one stop, two sleeps");
+        assert_eq!(record.way(3, 5, 73, 0), Later, "one stop, two sleeps");
     }
 
     #[test]
     fn who_sleeps_where_signals_do_no_harm_is_a_hog() {
-        let record = asked();
-        record.stopped();
-        assert!(!record.may_stop_now(3, 5, 80, 0));
+        let record = seen();
+        assert_eq!(record.way(3, 5, 80, 0), Later);
         record.seen_asleep(true, 0);
-        assert!(record.may_stop_now(3, 5, 90, 0));
-        assert!(record.may_stop_now(3, 6, 95, 0));
+        assert_eq!(record.way(3, 5, 90, 0), Now);
+        assert_eq!(record.way(3, 6, 95, 0), Now);
         record.seen_asleep(false, 0);
         record.seen_asleep(true, 1);
-        assert!(!record.may_stop_now(3, 6, 99, 1), "that one is not forgotten at once");
-        assert!(
-            !record.may_stop_now(3, 6, 100, REMEMBERED),
+        assert_eq!(record.way(3, 6, 99, 1), Later, "that one is not forgotten at once");
+        assert_eq!(
+            record.way(3, 6, 100, REMEMBERED),
+            Later,
             "nor while it sleeps, who knows where"
         );
         record.seen_asleep(true, 2 * REMEMBERED);
-        assert!(record.may_stop_now(3, 6, 101, 2 * REMEMBERED));
+        assert_eq!(record.way(3, 6, 101, 2 * REMEMBERED), Now);
     }
 }

@@ -182,7 +182,7 @@ pub(crate) fn look(
     }
     now + match sched.stop(m) {
         Answer::Now => UNANSWERED,
-        Answer::Later | Answer::Never => ALERT,
+        Answer::Later | Answer::Unknown | Answer::Never => ALERT,
         Answer::Asleep => STILL,
     }
 }

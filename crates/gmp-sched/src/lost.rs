@@ -217,7 +217,7 @@ fn look_at(sched: &'static Scheduler, m: &'static M, now: u64, most: u64) -> boo
     }
     if cpu.saturating_sub(record.first.get()) >= GRACE {
         match sched.ask(m) {
-            Answer::Now | Answer::Later | Answer::Asleep | Answer::Never => {}
+            Answer::Now | Answer::Later | Answer::Asleep | Answer::Unknown | Answer::Never => {}
         }
     }
     true
