@@ -151,8 +151,8 @@ pub(crate) fn look(
             m.move_away();
         }
         seen.put_off += 1;
-        // One that gets no CPU keeps its P, unless a timer is due: then somebody else may be luckier.
-        let idle = asleep || pressed && now - before.read_at >= ALERT;
+        // One that gets no CPU keeps its P, unless a timer is due and a thread stands by, which may be luckier.
+        let idle = asleep || pressed && now - before.read_at >= ALERT && sched.lists.lock().has_m();
         if idle && sched.monitor.may_retake(sched) && lost::retake(sched, m, p) {
             need.served(pressed);
             lost.add(m, seen.cpu, now);
