@@ -1,9 +1,10 @@
 //! Runtimes one after the other, each ended while its goroutines do all kinds of things: `run` returns what it should, the
-//! next one works, and none is taken for a deadlock. What the ended ones leave never runs on. And half of the ends take no longer
-//! than 5 ms: they do not run out of patience (9 ms).
+//! next one works, and none is taken for a deadlock. What the ended ones leave never runs on, unless the end has run out of
+//! patience (9 ms), because the kernel did not let somebody run: then it comes to rest all the same. And half of the ends take no
+//! longer than 5 ms.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,30 +18,49 @@ use crate::rng::Rng;
 /// So that computing goroutines are stopped, and threads stand by for them.
 const SLICE: Duration = Duration::from_millis(1);
 
+/// What goroutines do, by number.
+const KINDS: usize = 9;
+
 /// What half of the ends do not exceed.
 const SHORT: Duration = Duration::from_millis(5);
+
+/// What a runtime's end waits for whom it has asked to stop.
+const PATIENCE: Duration = Duration::from_millis(9);
+
+/// How long those of an impatient end may go on.
+const REST: Duration = Duration::from_secs(10);
+
+/// Where a runtime stands, for its goroutines.
+const RUNS: u8 = 0;
+const ENDED: u8 = 1;
+const ENDED_IMPATIENTLY: u8 = 2;
 
 /// Runtime after runtime, until the time is over.
 pub(crate) fn restarts(run: &Run) -> Result<String, String> {
     std::panic::set_hook(Box::new(|_| {}));
     let mut rng = Rng::new(run.seed);
     let end = Instant::now() + run.time;
-    let (mut runs, mut left, mut ends) = (0_u64, 0, Vec::new());
+    let (mut runs, mut left, mut impatient, mut ends) = (0_u64, 0, 0, Vec::new());
     // Of all runtimes: who goes on may do so long after its own has ended.
-    let ran_on = Arc::new(AtomicU64::new(0));
-    let nobody_ran_on = || match ran_on.load(Ordering::SeqCst) {
-        0 => Ok(()),
-        n => Err(format!("{n} goroutines ran on after their runtime had ended")),
+    let counts: Arc<Counts> = Arc::default();
+    let nobody_ran_on = || {
+        let kinds = counts.ran_on.each_ref().map(|kind| kind.load(Ordering::SeqCst));
+        match kinds.iter().sum() {
+            0 => Ok(()),
+            n => Err(format!(
+                "{n} goroutines ran on after their runtime had ended, by kind {kinds:?}"
+            )),
+        }
     };
     while Instant::now() < end {
         let (seed, procs) = (rng.next(), 1 + rng.below(2 * run.procs as u64) as usize);
-        let ended = Arc::new(AtomicBool::new(false));
+        let state = Arc::new(AtomicU8::new(RUNS));
         let body = || {
             let mut rng = Rng::new(seed);
             let all = rng.below(20);
             for _ in 0..all {
-                let (seed, ended, ran_on) = (rng.next(), Arc::clone(&ended), Arc::clone(&ran_on));
-                drop(gmp::go(move || leftover(seed, &ended, &ran_on)));
+                let (seed, state, counts) = (rng.next(), Arc::clone(&state), Arc::clone(&counts));
+                drop(gmp::go(move || leftover(seed, &state, &counts)));
             }
             match rng.below(3) {
                 0 => gmp::yield_now(),
@@ -52,8 +72,11 @@ pub(crate) fn restarts(run: &Run) -> Result<String, String> {
         let builder = Builder::new().max_procs(procs).time_slice(SLICE);
         // SAFETY: no thread-local is kept over a park.
         let (same, all, returned) = unsafe { builder.run(body) };
-        ends.push(returned.elapsed());
-        ended.store(true, Ordering::SeqCst);
+        let took = returned.elapsed();
+        ends.push(took);
+        let patient = took < PATIENCE;
+        impatient += u64::from(!patient);
+        state.store(if patient { ENDED } else { ENDED_IMPATIENTLY }, Ordering::SeqCst);
         if same != seed {
             return Err("`run` has returned what another one should".into());
         }
@@ -66,7 +89,18 @@ pub(crate) fn restarts(run: &Run) -> Result<String, String> {
         nobody_ran_on()?;
     }
     // Longer than any sleep or section of a goroutine.
-    thread::sleep(Duration::from_millis(50));
+    let late = || counts.late.load(Ordering::SeqCst);
+    let asked = Instant::now();
+    loop {
+        let before = late();
+        thread::sleep(Duration::from_millis(50));
+        if late() == before {
+            break;
+        }
+        if asked.elapsed() > REST {
+            return Err("goroutines go on long after an end that ran out of patience".into());
+        }
+    }
     nobody_ran_on()?;
     let ends = Latency::of(ends);
     let (half, most) = (ends.quantile(0.5), ends.quantile(1.0));
@@ -74,18 +108,30 @@ pub(crate) fn restarts(run: &Run) -> Result<String, String> {
         return Err(format!("half of the ends take {half:?} or longer"));
     }
     Ok(format!(
-        "{runs} runtimes, {left} goroutines started there; ends: half {half:?}, longest {most:?}"
+        "{runs} runtimes, {left} goroutines started there; ends: half {half:?}, longest {most:?}, {impatient} impatient ({} calls after those)",
+        late()
     ))
 }
 
+/// Who has run on: after an end, by kind; and after an impatient one.
+#[derive(Default)]
+struct Counts {
+    ran_on: [AtomicU64; KINDS],
+    late: AtomicU64,
+}
+
 /// What a goroutine does when its runtime ends. Whoever comes back from a call of the runtime after that counts.
-fn leftover(seed: u64, ended: &AtomicBool, ran_on: &AtomicU64) {
+fn leftover(seed: u64, state: &AtomicU8, counts: &Counts) {
+    let kind = seed as usize % KINDS;
     let came_back = || {
-        if ended.load(Ordering::SeqCst) {
-            ran_on.fetch_add(1, Ordering::SeqCst);
-        }
+        let count = match state.load(Ordering::SeqCst) {
+            RUNS => return,
+            ENDED => &counts.ran_on[kind],
+            _ => &counts.late,
+        };
+        count.fetch_add(1, Ordering::SeqCst);
     };
-    match seed % 9 {
+    match kind {
         0 => {
             let _ = chan::never::<()>().recv();
         }

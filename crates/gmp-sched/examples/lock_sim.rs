@@ -3,7 +3,7 @@
 //! Only what decides is simulated. A cache line that is elsewhere takes a while to come, and the lock's line is passed on
 //! to one core at a time; whoever has taken the lock needs three more lines, which are where the last holder was. The
 //! policies are the one that `lock.rs` had, pauses that do not depend on how many wait, and the one that it has, pauses in
-//! proportion to that; both with the longer pauses of `lock_in_turns`.
+//! proportion to that; both with the longer pauses of those who take turns.
 
 #![expect(clippy::print_stdout, reason = "its result")]
 

@@ -119,16 +119,14 @@ pub(crate) fn wait_for_p(m: &'static M, leave: impl FnOnce() -> usize) {
     let section = critical();
     // SAFETY: the caller's own header.
     let header = unsafe { g.as_ref() };
-    // Release: pairs with AcqRel in `pass_to`.
-    m.waits_for_p.store(true, Ordering::Release);
+    m.ask.open(); // A1 of `handed.rs`
     m.sched.queue_tied(g, header, m);
     leave();
     // In the section, as in `enter`. Nothing above this frame is written until the wait is over.
     let rests = m.halted.begin(&Registers::here());
     drop(section);
-    // Acquire: pairs with AcqRel in `pass_to`, which sets the P first.
-    while m.waits_for_p.load(Ordering::Acquire) {
-        m.parker.park();
+    while m.ask.is_open() {
+        m.parker.park(); // until A3
     }
     if rests {
         m.halted.end();

@@ -6,15 +6,19 @@
 
 use std::cell::Cell;
 use std::io;
+use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 use crate::critical::critical;
-use crate::g::GoId;
+use crate::current;
+use crate::fatal;
+use crate::g::{G, GoId, Origin, Vtable};
 use crate::m::M;
 use crate::p::{ID_BATCH, P};
 use crate::scheduler::Scheduler;
 use crate::slots;
 use crate::sync::plain::{AtomicU64, Ordering};
+use crate::trace::{self, TraceKind};
 
 /// Stacks reserved at once for a P.
 const CREDIT_BATCH: usize = 64;
@@ -25,6 +29,87 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// The number that the first goroutine of a runtime gets, if nobody makes one before it.
 pub(crate) fn next_id() -> GoId {
     GoId(NEXT_ID.load(Ordering::Relaxed)) // Relaxed: a number.
+}
+
+/// A goroutine whose header is written, in a critical section of the M that makes it, which [`launch`](Begun::launch) closes.
+#[must_use = "the section stays open until it is launched"]
+pub(crate) struct Begun {
+    g: NonNull<G>,
+    m: &'static M,
+}
+
+/// The short way to a goroutine with a handle, a stack of the default size and no name, outside bubbles: if the P of the calling
+/// M has a credit, a number and a slot at hand. None otherwise: then [`Scheduler::reserve_task`].
+#[inline(never)]
+pub(crate) fn begin_here(
+    vtable: &'static Vtable,
+    spawned_at: &'static Location<'static>,
+) -> Option<Begun> {
+    let m = current::m()?;
+    m.enter_critical();
+    let g = begin_on(m, vtable, spawned_at);
+    if g.is_none() {
+        m.leave_critical();
+    }
+    g.map(|g| Begun { g, m })
+}
+
+#[inline]
+fn begin_on(
+    m: &'static M,
+    vtable: &'static Vtable,
+    spawned_at: &'static Location<'static>,
+) -> Option<NonNull<G>> {
+    let p = m.p()?;
+    // SAFETY: the goroutine that runs this.
+    let parent = unsafe { m.g()?.as_ref() };
+    let credits = p.credits.get().checked_sub(1)?;
+    let (id, end) = p.ids.get();
+    if id == end || parent.bubble() != 0 {
+        return None;
+    }
+    let g = p.slots.at_hand(vtable.size)?.cast::<G>();
+    p.credits.set(credits);
+    p.ids.set((id + 1, end));
+    let origin = Origin {
+        id: GoId(id),
+        parent: parent.id(),
+        bubble: 0,
+        spawned_at,
+        stack_class: m.sched.stack_class,
+        with_handle: true,
+    };
+    // SAFETY: nobody else's, and free.
+    unsafe { G::write(g, vtable, m.sched, &origin) };
+    Some(g)
+}
+
+impl Begun {
+    /// One that is the caller's, who has opened a section on `m`, which holds a P.
+    pub(crate) fn on(m: &'static M, g: NonNull<G>) -> Begun {
+        Begun { g, m }
+    }
+
+    /// It, for its closure to be written behind its header.
+    #[inline]
+    pub(crate) fn g(&self) -> NonNull<G> {
+        self.g
+    }
+
+    /// Puts it where it runs next, and wakes somebody for it: it is work for two.
+    #[inline(never)]
+    pub(crate) fn launch(self) {
+        let Begun { g, m } = self;
+        let Some(p) = m.p() else { fatal::abort("a processor was lost in a critical section") };
+        // SAFETY: not launched yet, so the caller's.
+        let header = unsafe { g.as_ref() };
+        header.launched();
+        trace::note(m, TraceKind::Spawn, header.id());
+        p.counters.spawned.bump();
+        m.sched.push_as(p, g, true);
+        m.sched.published();
+        m.leave_critical();
+    }
 }
 
 impl Scheduler {

@@ -34,6 +34,7 @@ pub fn critical() -> Critical {
 
 impl Critical {
     /// The M that is in the section, if the thread is one.
+    #[inline]
     pub(crate) fn m(&self) -> Option<&'static M> {
         self.m
     }

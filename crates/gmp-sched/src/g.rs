@@ -59,6 +59,8 @@ pub(crate) struct Vtable {
     pub(crate) run: unsafe fn(NonNull<G>),
     /// Moves the result to `*mut thread::Result<T>`.
     pub(crate) take_result: unsafe fn(NonNull<G>, *mut ()),
+    /// As `take_result`, by who owns the task: nothing is left to be dropped.
+    pub(crate) empty: unsafe fn(NonNull<G>, *mut ()),
     /// Drops what the task still holds (closure or result), without freeing its memory.
     pub(crate) drop_content: unsafe fn(NonNull<G>),
     /// Size of the allocation, rounded up to its class.

@@ -147,10 +147,18 @@ impl<P> Hold<P> {
         self.p.load(Ordering::Relaxed).map_addr(|a| a & !BITS)
     }
 
+    /// The P, by the handler, which may come between the halves of A2 (`handed.rs`).
+    pub(crate) fn p_in_handler(&self) -> *mut P {
+        let order =
+            if mutant("hold_handler_relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+        // Acquire: pairs with Release in `set`; what belongs to the P goes on to who takes over.
+        self.p.load(order).map_addr(|a| a & !BITS)
+    }
+
     /// Takes or lays down a P: by the thread in a section, or by whoever lets it go on afterwards.
     #[inline]
     pub(crate) fn set(&self, p: *mut P) {
-        // Release: for the monitor, which only compares. A WANTED that is overwritten makes R4 fail.
+        // Release: pairs with Acquire in `p_in_handler`; the monitor only compares. A WANTED that is overwritten makes R4 fail.
         self.p.store(p, Ordering::Release);
     }
 

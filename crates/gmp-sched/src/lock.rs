@@ -27,13 +27,13 @@ use crate::turnstile::Turnstile;
 /// times longer, so that the batches of whoever holds it are as long as with one.
 const FIRST_PAUSES: u32 = 16;
 
-/// The same for [`Lock::lock_in_turns`]: about 1.5 µs.
+/// The same where many take the lock in turns: about 1.5 µs.
 const LONG_PAUSES: u32 = 64;
 
 /// Pauses before the CPU is yielded, in multiples of the first: four rounds alone, 6 µs or 24 µs.
 const SPIN_FIRSTS: u32 = 15;
 
-/// More threads than this are taken for so many, or a pause of `lock_in_turns` would be longer than 0.1 ms, twice a nap.
+/// More threads than this are taken for so many, or a pause of those who take turns would be longer than 0.1 ms, twice a nap.
 const MOST_AWAY: u32 = 64;
 
 /// Looks at the lock at the end of a round, so that the gap between two sections of a busy holder is not missed.
@@ -85,22 +85,18 @@ impl<T: ?Sized> Lock<T> {
     /// free, panic, block, or run code of the user. Spins while another thread holds it; never parks.
     #[inline]
     pub fn lock(&self) -> LockGuard<'_, T> {
-        let critical = ManuallyDrop::new(critical());
-        if !self.turnstile.try_take() {
-            self.lock_slow(FIRST_PAUSES);
-        }
-        LockGuard { lock: self, critical }
+        self.lock_with(critical(), false)
     }
 
-    /// As [`lock`](Lock::lock), for what many want all the time and nobody is in a hurry for, such as a buffer:
-    /// who finds it taken stays away longer, and fewer turns move more in all.
+    /// As [`lock`](Lock::lock), in a section that is open already, and is the guard's from now on. `in_turns` is for what many
+    /// want all the time and nobody is in a hurry for, such as a buffer: who finds it taken stays away longer, and fewer turns
+    /// move more in all.
     #[inline]
-    pub fn lock_in_turns(&self) -> LockGuard<'_, T> {
-        let critical = ManuallyDrop::new(critical());
+    pub fn lock_with(&self, section: Critical, in_turns: bool) -> LockGuard<'_, T> {
         if !self.turnstile.try_take() {
-            self.lock_slow(LONG_PAUSES);
+            self.lock_slow(in_turns);
         }
-        LockGuard { lock: self, critical }
+        LockGuard { lock: self, critical: ManuallyDrop::new(section) }
     }
 
     /// Takes the lock if it is free. Neither parks nor blocks.
@@ -117,7 +113,7 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub fn lock_in_section(&self, _section: &Critical) {
         if !self.turnstile.try_take() {
-            self.lock_slow(FIRST_PAUSES);
+            self.lock_slow(false);
         }
     }
 
@@ -143,7 +139,8 @@ impl<T: ?Sized> Lock<T> {
     }
 
     #[cold]
-    fn lock_slow(&self, pauses: u32) {
+    fn lock_slow(&self, in_turns: bool) {
+        let pauses = if in_turns { LONG_PAUSES } else { FIRST_PAUSES };
         let mut patience = Patience { pauses, round: 0, left: SPIN_FIRSTS * pauses, yields: 0 };
         self.turnstile.take(|away| {
             if patience.wait(away.min(MOST_AWAY)) {
@@ -191,6 +188,24 @@ impl Patience {
             (0..self.pauses * away).for_each(|_| hint::spin_loop());
         }
         in_vain
+    }
+}
+
+impl<'a, T: ?Sized> LockGuard<'a, T> {
+    /// Gives the lock back; the section stays open.
+    #[inline]
+    pub fn unlock(self) -> Critical {
+        let (lock, section) = self.into_parts();
+        lock.turnstile.give_back();
+        section
+    }
+
+    /// The lock, which stays taken, and its section, which stays open.
+    #[inline]
+    pub(crate) fn into_parts(self) -> (&'a Lock<T>, Critical) {
+        let mut guard = ManuallyDrop::new(self);
+        // SAFETY: the guard is neither used any more nor dropped.
+        (guard.lock, unsafe { ManuallyDrop::take(&mut guard.critical) })
     }
 }
 

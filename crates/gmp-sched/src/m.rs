@@ -14,6 +14,7 @@ use crate::awake;
 use crate::frost::Waits;
 use crate::g::G;
 use crate::halted::Halted;
+use crate::handed::{Ask, Handed};
 use crate::hold::{Entered, Hold};
 use crate::lost;
 use crate::on_thread;
@@ -47,22 +48,20 @@ pub(crate) struct M {
     rng: Cell<u64>,
     /// Where it sleeps while it idles.
     pub(crate) parker: Parker,
-    /// The P that whoever woke it gave it. Guarded by the wake.
-    pub(crate) next_p: AtomicPtr<P>,
-    /// The goroutine, locked to this M, for which it was given that P. Published with it.
-    pub(crate) next_g: AtomicPtr<G>,
-    /// It was woken to search (and is counted as a searcher).
-    pub(crate) wake_searching: AtomicBool,
+    /// What it is handed while it sleeps on g0.
+    pub(crate) handed: Handed<P, G, M>,
+    /// Whether it waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
+    pub(crate) ask: Ask,
     /// It is counted as a searcher now.
     pub(crate) searching: Cell<bool>,
-    /// The M that this M, when woken, took the P from in the signal handler.
-    pub(crate) stopped: AtomicPtr<M>,
     /// The idle M that takes over the P should this one be stopped; itself if the monitor will.
     pub(crate) spare: Spare<M, P>,
     /// What the preemption side calls this thread.
     pub(crate) token: AtomicPtr<()>,
     /// Next in the list of idle Ms; guarded by its lock.
     pub(crate) idle_link: Cell<*const M>,
+    /// The CPU on which it went to sleep last, if that is known; guarded likewise.
+    pub(crate) idle_cpu: Cell<Option<usize>>,
     /// What the kernel calls its thread; 0 before it has begun.
     pub(crate) tid: AtomicI32,
     /// Its trace events, once it has noted one.
@@ -75,8 +74,6 @@ pub(crate) struct M {
     pub(crate) older: Cell<*const M>,
     /// Whether it waits on g0 for a thaw.
     pub(crate) waits: Waits<AtomicU32>,
-    /// It waits in its parker for a P, in the middle of a goroutine that must not leave the thread.
-    pub(crate) waits_for_p: AtomicBool,
     /// A goroutine has locked itself to this thread, which runs nothing else.
     pub(crate) locked: AtomicBool,
     /// It was woken to compute, with a long slice of the kernel.
@@ -89,7 +86,7 @@ pub(crate) struct M {
     pub(crate) awake: awake::Record,
 }
 
-// SAFETY: cells belong to the M's thread, except `older` (written before others see the M), `idle_link` (idle lock), `turn` (lock of the tied), `lost` and `awake` (the
+// SAFETY: cells belong to the M's thread, except `older` (written before others see the M), `idle_link` and `idle_cpu` (idle lock), `turn` (lock of the tied), `lost` and `awake` (the
 // monitor's) and those handed over with a wake.
 unsafe impl Sync for M {}
 // SAFETY: as above.
@@ -113,21 +110,19 @@ impl M {
             dying: Cell::new(None),
             rng: Cell::new(crate::rng::seed(id as u64 + 1)),
             parker: Parker::new(),
-            next_p: AtomicPtr::new(ptr::null_mut()),
-            next_g: AtomicPtr::new(ptr::null_mut()),
-            wake_searching: AtomicBool::new(false),
+            handed: Handed::new(),
+            ask: Ask::new(),
             searching: Cell::new(false),
-            stopped: AtomicPtr::new(ptr::null_mut()),
             spare: Spare::new(),
             token: AtomicPtr::new(ptr::null_mut()),
             idle_link: Cell::new(ptr::null()),
+            idle_cpu: Cell::new(None),
             tid: AtomicI32::new(0),
             trace: OnceLock::new(),
             halted: Halted::new(),
             photo: on_thread::Slot::new(),
             older: Cell::new(ptr::null()),
             waits: Waits::new(AtomicU32::new(0)),
-            waits_for_p: AtomicBool::new(false),
             locked: AtomicBool::new(false),
             long_use: AtomicBool::new(false),
             turn: Cell::new(0),

@@ -205,6 +205,7 @@ pub(crate) fn run(sched: &'static Scheduler) {
     current::set_monitor(false);
     // Release: pairs with Acquire in `has_ended`.
     sched.monitor.ended.store(true, Ordering::Release);
+    stop::see_to_the_rest(sched, begun);
 }
 
 /// How long the head of the global queue has been waiting.

@@ -2,7 +2,8 @@
 //!
 //! While the lock lasts the goroutine is *tied* to its M like one that was stopped: whoever takes it out of a queue
 //! passes its P to that M. And the M runs nothing else: when the goroutine parks, the M gives its P away and sleeps
-//! until the goroutine's turn comes. So each park costs two hand-overs between threads.
+//! until the goroutine's turn comes. So each park costs two hand-overs between threads. The steps, X1 to X6 and A1 to A3,
+//! are in `handed.rs`; here are X1's consequence (the M of a locked goroutine has no other to run) and X2.
 
 use std::marker::PhantomData;
 use std::ptr;
@@ -63,8 +64,8 @@ fn change(by: i16) {
     }
 }
 
-/// On g0 of an M whose goroutine has parked: gives the P away and sleeps until the goroutine's turn comes, which is
-/// then `pending`. False when the runtime stops.
+/// X2 and X3, on g0 of an M whose goroutine has parked: gives the P away and sleeps until the goroutine's turn comes, which
+/// is then `pending`. False when the runtime stops.
 pub(crate) fn wait_for_turn(m: &'static M) -> bool {
     if let Some(p) = m.p() {
         if m.searching.replace(false) {
@@ -76,13 +77,5 @@ pub(crate) fn wait_for_turn(m: &'static M) -> bool {
         }
         m.sched.pass_on(p, p.has_work());
     }
-    loop {
-        if sleep::adopt(m) {
-            return true;
-        }
-        if m.sched.is_stopping() {
-            return false;
-        }
-        m.parker.park();
-    }
+    sleep::park(m)
 }

@@ -18,6 +18,7 @@ use crate::pace::Pace;
 use crate::queue::list::List;
 use crate::queue::local::{Ring, Tagged};
 use crate::slots::Cache;
+use crate::steal::Call;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use crate::timers::Timers;
 use crate::worth::Worth;
@@ -69,6 +70,8 @@ pub(crate) struct P {
     pub(crate) worth: Worth,
     /// How fast it works off what the poller hands it.
     pub(crate) pace: Pace,
+    /// Who has woken it for its work, until that is looked at.
+    pub(crate) call: Cell<Option<Call>>,
 }
 
 // SAFETY: cells belong to the M that holds the P (module doc); everything else is atomic or locked.
@@ -100,6 +103,7 @@ impl P {
             latencies: Latencies::new(),
             worth: Worth::new(),
             pace: Pace::new(),
+            call: Cell::new(None),
         }
     }
 
@@ -188,13 +192,18 @@ impl P {
     /// that a tree of goroutines is walked depth first. Owner only.
     #[inline]
     pub(crate) fn next_in_slice(&self) -> Option<NonNull<G>> {
-        self.take_next().or_else(|| {
-            if self.in_order.get() > 0 {
-                return None;
-            }
-            // SAFETY: the caller's M holds this P, so it is the ring's only owner.
-            unsafe { self.ring.owner() }.take_back()
-        })
+        self.take_next().or_else(|| self.newest())
+    }
+
+    /// Takes the newest of the ring that has not begun, which goes on in the slice that is running, unless older ones
+    /// have to be next. Owner only.
+    #[inline]
+    pub(crate) fn newest(&self) -> Option<NonNull<G>> {
+        if self.in_order.get() > 0 {
+            return None;
+        }
+        // SAFETY: the caller's M holds this P, so it is the ring's only owner.
+        unsafe { self.ring.owner() }.take_back()
     }
 
     /// Takes the oldest of the ring, which begins a slice. Owner only.

@@ -23,9 +23,11 @@ use crate::blocking;
 use crate::bubble;
 use crate::claim::Claim;
 use crate::clock;
-use crate::critical::critical;
+use crate::critical::{Critical, critical};
 use crate::g::G;
+use crate::lock::LockGuard;
 use crate::m::M;
+use crate::p::P;
 use crate::run;
 use crate::sync::plain::Ordering;
 use crate::timers::Fire;
@@ -54,6 +56,49 @@ pub unsafe fn park<C: FnOnce()>(waiter: Waiter, reason: WaitReason, commit: C) {
             // SAFETY: the calling thread's own parker (contract).
             unsafe { &*parker }.park();
         }),
+    }
+}
+
+/// As [`park`], out of a section that the caller has opened: it is closed with the wait's beginning, by the successor. No
+/// other one is open.
+///
+/// # Safety
+///
+/// As for [`park`]; `waiter` is what [`Waiter::in_section`] returned with `section`, or what [`Waiter::current`] returned just
+/// before `section` was opened.
+#[inline(always)]
+pub unsafe fn park_in<C: FnOnce()>(
+    section: Critical,
+    waiter: Waiter,
+    reason: WaitReason,
+    commit: C,
+) {
+    match waiter.kind() {
+        // SAFETY: the caller is this goroutine (contract), in a section.
+        Kind::Goroutine(g) => unsafe { leave_for_another(hand_over(section), g, reason, commit) },
+        Kind::Thread(parker) => block_thread(|| {
+            commit();
+            drop(section);
+            // SAFETY: the calling thread's own parker (contract).
+            unsafe { &*parker }.park();
+        }),
+    }
+}
+
+impl<T: ?Sized> LockGuard<'_, T> {
+    /// Parks `waiter`, which is the caller, and gives the lock back when that is wholly saved: what [`park`]`(waiter, reason,
+    /// || drop(guard))` does, in one section.
+    ///
+    /// # Safety
+    ///
+    /// As for [`park`].
+    #[inline(always)]
+    pub unsafe fn park(self, waiter: Waiter, reason: WaitReason) {
+        let (lock, section) = self.into_parts();
+        // SAFETY: taken with the guard, in this section.
+        let commit = move || unsafe { lock.unlock_in_section() };
+        // SAFETY: passed on; the lock's section, which was opened after the caller asked who it is, or with that.
+        unsafe { park_in(section, waiter, reason, commit) };
     }
 }
 
@@ -117,7 +162,7 @@ unsafe fn park_with_timer<C: FnOnce()>(
     context: *const (),
     commit: C,
 ) {
-    let m = enter();
+    let m = hand_over(critical());
     let p = m.p().unwrap_or_else(|| m.sched.proc(0));
     // The heap stays locked until after the commit: the timer cannot fire before the goroutine is saved (K3).
     // SAFETY: the caller's own header.
@@ -138,10 +183,9 @@ unsafe fn park_with_timer<C: FnOnce()>(
     armed.cancel();
 }
 
-/// Opens the critical section that the successor closes (K2).
+/// Leaves this section of a goroutine to the successor, which closes it (K2).
 #[inline]
-fn enter() -> &'static M {
-    let section = critical();
+fn hand_over(section: Critical) -> &'static M {
     let Some(m) = section.m() else {
         crate::fatal::abort("a goroutine parks outside the runtime's threads")
     };
@@ -182,7 +226,7 @@ unsafe extern "C" fn commit_on_successor<C: FnOnce()>(leaving: Context, arg: *mu
 #[inline]
 pub(crate) unsafe fn park_goroutine<C: FnOnce()>(g: NonNull<G>, reason: WaitReason, commit: C) {
     // SAFETY: passed on; the section is open.
-    unsafe { leave_for_another(enter(), g, reason, commit) }
+    unsafe { leave_for_another(hand_over(critical()), g, reason, commit) }
 }
 
 /// K2 to K4: switches to a successor, and returns when `g` runs again, maybe on another M.
@@ -190,7 +234,7 @@ pub(crate) unsafe fn park_goroutine<C: FnOnce()>(g: NonNull<G>, reason: WaitReas
 /// # Safety
 ///
 /// See [`park`]; the caller has opened a critical section on `m`, which is closed here.
-#[inline]
+#[inline(always)]
 unsafe fn leave_for_another<C: FnOnce()>(
     m: &'static M,
     g: NonNull<G>,
@@ -223,41 +267,55 @@ unsafe fn leave_for_another<C: FnOnce()>(
 ///
 /// See [`Waiter::ready`].
 pub(crate) unsafe fn ready(g: NonNull<G>) {
-    let section = critical();
+    // SAFETY: passed on.
+    unsafe { ready_in(&critical(), g) };
+}
+
+/// As [`ready`], for who is in a section already.
+///
+/// # Safety
+///
+/// See [`Waiter::ready`].
+#[inline(never)]
+pub(crate) unsafe fn ready_in(section: &Critical, g: NonNull<G>) {
     // SAFETY: parked, so alive.
     let header = unsafe { g.as_ref() };
     header.readied();
     if let Some(m) = section.m() {
         trace::note(m, TraceKind::Ready, header.id());
+        if let Some(p) = m.p().filter(|_| ptr::eq(m.sched, header.sched)) {
+            return ready_here(m, p, g);
+        }
     }
-    let sched = header.sched;
-    match section.m() {
-        Some(m) if ptr::eq(m.sched, sched) && m.p().is_some() => ready_here(m, g),
-        _ => sched.inject(g),
-    }
+    header.sched.inject(g);
 }
 
 /// One in so many goroutines made ready is timed: reading the clock twice costs as much as readying.
 const TIMED: u32 = 64;
 
-/// Makes `g` runnable on the P of the calling M.
-fn ready_here(m: &'static M, g: NonNull<G>) {
-    let Some(p) = m.p() else { return m.sched.inject(g) };
+/// Makes `g` runnable on `p`, that of the calling M.
+#[inline]
+fn ready_here(m: &'static M, p: &'static P, g: NonNull<G>) {
     if p.dispatches.get() % TIMED == 0 {
         // SAFETY: not runnable yet, so alive.
         unsafe { g.as_ref() }.stamp();
     }
     if m.g().is_none() {
         // From g0: what a poll or a timer made ready goes behind what waits already.
-        m.sched.push_local(p, g);
-        return m.sched.published();
+        return queue_here(m, p, g);
     }
     // From a goroutine: it runs next, in this slice. Nobody is woken for it alone: a ping-pong pair would
     // wake the whole machine. If the caller computes on instead of parking, the monitor notices.
     if let Some(displaced) = p.put_next(g) {
-        m.sched.push_local(p, displaced);
-        m.sched.published();
+        queue_here(m, p, displaced);
     }
+}
+
+/// Puts `g` behind the others of `p`, and says so.
+#[inline(never)]
+fn queue_here(m: &'static M, p: &'static P, g: NonNull<G>) {
+    m.sched.push_local(p, g);
+    m.sched.published();
 }
 
 /// Gives way: others run first, then this one goes on. Parks the goroutine; yields the CPU on a thread.
@@ -282,19 +340,17 @@ pub fn yield_now() {
     }
     // Relaxed: only this M clears it.
     let preempted = p.preempt.load(Ordering::Relaxed);
-    // A section belongs to the M; none may stay open over the switch but the one that the successor closes.
-    drop(section);
+    // The section stays open until the successor closes it, so the P is this one until then.
+    let commit = move || {
+        if preempted {
+            p.counters.preempted_at_call.bump();
+            m.sched.global.push(g);
+        } else {
+            m.sched.push_local(p, g);
+        }
+    };
     // SAFETY: the caller is `g`; a queue readies it exactly once.
-    unsafe {
-        // The M is still this one, its P may be another: it may have been stopped in between.
-        park_goroutine(g, WaitReason::Yield, move || match m.p() {
-            Some(p) if !preempted => m.sched.push_local(p, g),
-            p => {
-                p.inspect(|p| p.counters.preempted_at_call.bump());
-                m.sched.global.push(g);
-            }
-        });
-    }
+    unsafe { leave_for_another(hand_over(section), g, WaitReason::Yield, commit) };
 }
 
 /// Gives way if the goroutine's time slice is over; else one load. For loops that want to be polite. May

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::sync::plain::AtomicU32;
 use crate::sys;
-use crate::wakeword::{PARKED, WakeWord};
+use crate::wakeword::{EMPTY, PARKED, WakeWord};
 
 /// The sleeping place of one thread.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Parker {
 impl Parker {
     /// A parker nobody has notified.
     pub(crate) const fn new() -> Parker {
-        Parker { word: WakeWord::new() }
+        Parker { word: WakeWord::over(AtomicU32::new(EMPTY)) }
     }
 
     /// Blocks the thread until [`unpark`](Parker::unpark), and consumes it.

@@ -21,6 +21,7 @@ use crate::awake::Answer;
 use crate::clock;
 use crate::g::G;
 use crate::halted::Registers;
+use crate::handed::{Errand, Rests};
 use crate::hogs;
 use crate::hold::{Entered, Settled};
 use crate::look;
@@ -91,7 +92,8 @@ fn abandon(m: &'static M) {
 
 /// Passes the P to the spare, unless the request is stale.
 fn hand_over(m: &'static M) -> bool {
-    let Some(p) = m.p() else { return false };
+    // SAFETY: Ps are never freed while Ms live.
+    let Some(p) = (unsafe { m.hold.p_in_handler().as_ref() }) else { return false };
     // Relaxed: a stale request is harmless, a missed one comes again.
     if !p.preempt.load(Ordering::Relaxed) || m.g().is_none() {
         return false;
@@ -106,10 +108,7 @@ fn hand_over(m: &'static M) -> bool {
         m.sched.monitor.poke();
         return true;
     }
-    // Release: pairs with Acquire in `adopt`.
-    spare.stopped.store(ptr::from_ref(m).cast_mut(), Ordering::Release);
-    // Release: as above; publishes both.
-    spare.next_p.store(ptr::from_ref(p).cast_mut(), Ordering::Release);
+    spare.handed.put(ptr::from_ref(p).cast_mut(), Errand::Stopped(NonNull::from(m)));
     spare.wake_here(Use::Short, || spare.parker.notify());
     true
 }
@@ -196,18 +195,20 @@ impl Scheduler {
             if here && !locked { thread.wake_here(Use::Long, wake) } else { wake() }
         };
         if header.context.peek().is_some() {
-            // Its thread idles for it, or is about to (os_thread.rs).
-            thread.next_g.store(g.as_ptr(), Ordering::Relaxed); // Relaxed: published by `hand`.
-            sleep::hand(thread, p, false);
+            // Its thread idles for it, or is about to (X1 of `handed.rs`).
+            // Release (X4): nobody holds it until that thread does, which may have ended.
+            p.m.store(ptr::null_mut(), Ordering::Release);
+            sleep::hand(thread, p, Errand::Goroutine(g));
             return wake(&|| thread.parker.notify());
         }
         thread.set_p(Some(p));
-        // AcqRel: pairs with `blocking::wait_for_p`; the P's content is published by the wake.
-        if thread.waits_for_p.swap(false, Ordering::AcqRel) {
-            wake(&|| thread.parker.notify());
-        } else {
-            trace::note_resumed(thread, header.id(), p);
-            wake(&|| self.resume(thread));
+        // A2
+        match thread.ask.close() {
+            Rests::InParker => wake(&|| thread.parker.notify()),
+            Rests::InHandler => {
+                trace::note_resumed(thread, header.id(), p);
+                wake(&|| self.resume(thread));
+            }
         }
     }
 
@@ -316,7 +317,7 @@ impl Scheduler {
             // Relaxed: the monitor's own.
             self.monitor.leaving.store(ptr::null_mut(), Ordering::Relaxed);
         } else {
-            self.lists.lock().return_m(spare);
+            self.lists.lock().push_m(spare);
             if self.is_stopping() {
                 // It may have missed the general waking. Not before it is nobody's: a handler would hand its P to a thread that ends.
                 spare.parker.notify();

@@ -6,15 +6,15 @@
 
 use std::ptr::NonNull;
 
-use gmp_context::{Commit, Context, Stack};
+use gmp_context::{Commit, Context};
 
 use crate::find::{self, Found};
+use crate::finish::{Ended, finish};
 use crate::freeze;
 use crate::g::G;
 use crate::m::M;
 use crate::p::P;
 use crate::sync::plain::Ordering;
-use crate::task;
 use crate::trace::{self, TraceKind};
 use crate::wait::WaitReason;
 
@@ -83,6 +83,7 @@ fn context_of(p: &P, m: &M, g: NonNull<G>) -> Context {
 }
 
 /// Attaches a stack to an unstarted goroutine.
+#[inline(never)]
 fn start(p: &P, m: &M, header: &G) -> Context {
     let default = header.stack_class() == m.sched.stack_class;
     let cached = if default { p.cached_stack() } else { None };
@@ -100,7 +101,7 @@ fn start(p: &P, m: &M, header: &G) -> Context {
 /// # Safety
 ///
 /// In a critical section of `m`, which the successor closes; `commit` and `arg` are for [`gmp_context::switch`].
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn switch_away(
     m: &'static M,
     left: &G,
@@ -129,6 +130,7 @@ pub(crate) unsafe fn switch_away(
 }
 
 /// The context of this M's g0.
+#[inline(never)]
 fn to_g0(m: &M) -> Context {
     m.set_g(None);
     m.g0.take().unwrap_or_else(|| {
@@ -136,8 +138,8 @@ fn to_g0(m: &M) -> Context {
     })
 }
 
-/// The next goroutine of this P, if nothing needs g0's attention.
-#[inline]
+/// The next goroutine of this P, if nothing needs g0's attention. What a hand-over takes is inlined.
+#[inline(always)]
 fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     let d = p.dispatches.get().wrapping_add(1);
     p.dispatches.set(d);
@@ -145,7 +147,7 @@ fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     if d % CHECK_EVERY == 0 || p.preempt.load(Ordering::Relaxed) || m.sched.is_stopping() {
         return None;
     }
-    let g = p.next_in_slice().or_else(|| p.next_in_turn())?;
+    let g = p.take_next().or_else(|| from_ring(p))?;
     // SAFETY: just taken out of a queue.
     if unsafe { g.as_ref() }.tied().is_some() {
         m.pending.set(Some(g));
@@ -153,6 +155,12 @@ fn pick(p: &'static P, m: &M) -> Option<NonNull<G>> {
     }
     p.counters.switches.bump();
     Some(g)
+}
+
+/// The next one of this P when none was made ready.
+#[inline(never)]
+fn from_ring(p: &'static P) -> Option<NonNull<G>> {
+    p.newest().or_else(|| p.next_in_turn())
 }
 
 /// A stack's life: runs one goroutine after the other, as long as the next one has not begun elsewhere.
@@ -176,10 +184,10 @@ unsafe extern "C" fn goroutine_main(
         // SAFETY: unstarted, and this is its stack. Never unwinds.
         unsafe { run(g) };
         // SAFETY: it has run to its end, here.
-        let (next_m, stack) = unsafe { task::finish(g) };
-        m = next_m;
+        let ended = unsafe { finish(g) };
+        m = ended.m;
         // The goroutine is gone; this stack now belongs to nobody but the loop.
-        match next_unstarted(m, stack) {
+        match next_unstarted(ended) {
             Next::Here => continue,
             // SAFETY: this stack is given away by the commit, after the switch; nobody comes back to it.
             Next::Switch(target) => unsafe {
@@ -198,11 +206,9 @@ enum Next {
 }
 
 /// Picks the successor of a goroutine that ended, and leaves its stack with it or with the M.
-fn next_unstarted(m: &'static M, stack: Stack) -> Next {
-    let Some(p) = m.p() else {
-        m.dying.set(Some(stack));
-        return Next::Switch(to_g0(m));
-    };
+#[inline]
+fn next_unstarted(ended: Ended) -> Next {
+    let Ended { m, p, stack, class } = ended;
     let d = p.dispatches.get().wrapping_add(1);
     p.dispatches.set(d);
     // Relaxed: asked by the monitor; seen soon enough.
@@ -227,8 +233,8 @@ fn next_unstarted(m: &'static M, stack: Stack) -> Next {
         m.dying.set(Some(stack));
         return Next::Switch(context);
     }
-    if header.stack_size() == stack.size() {
-        if stack.size() != m.sched.config.stack_size {
+    if header.stack_class() == class {
+        if class != m.sched.stack_class {
             // The one that ended leaves its stack; the reservation of the one that begins is not needed.
             m.sched.stacks.unreserve(stack.size(), 1);
         }

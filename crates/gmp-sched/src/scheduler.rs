@@ -15,13 +15,14 @@ use crate::blocking;
 use crate::bubble;
 use crate::clock;
 use crate::config::{self, Config, MAX_PROCS};
-use crate::credits;
+use crate::credits::{self, Begun};
 use crate::critical::critical;
 use crate::debugger;
 use crate::fatal;
 use crate::freeze::Freezer;
 use crate::g::{G, GoId};
 use crate::idle::Idle;
+use crate::idlers::Lists;
 use crate::lock::Lock;
 use crate::m::M;
 use crate::metrics::Counter;
@@ -31,7 +32,6 @@ use crate::post::Post;
 use crate::queue::global::Global;
 use crate::queue::list::List;
 use crate::queue::tied::Tied;
-use crate::sleep::Lists;
 use crate::spawner::Spawner;
 use crate::sync::plain::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use crate::sys;
@@ -290,24 +290,20 @@ impl Scheduler {
 
     /// Puts a new goroutine where it runs next, and wakes somebody for it: it is work for two.
     pub(crate) fn launch(&'static self, g: NonNull<G>) {
+        let section = critical();
+        let here = section.m().filter(|m| ptr::eq(m.sched, self) && m.p().is_some());
+        if let Some(m) = here {
+            std::mem::forget(section);
+            return Begun::on(m, g).launch();
+        }
         // SAFETY: not launched yet, so the caller's.
         let header = unsafe { g.as_ref() };
         header.launched();
-        let section = critical();
         if let Some(m) = section.m() {
             trace::note(m, TraceKind::Spawn, header.id());
         }
-        match section.m().filter(|m| ptr::eq(m.sched, self)).and_then(M::p) {
-            Some(p) => {
-                p.counters.spawned.bump();
-                self.push_as(p, g, true);
-                self.published();
-            }
-            None => {
-                self.spawned_elsewhere.bump_shared();
-                self.inject(g);
-            }
-        }
+        self.spawned_elsewhere.bump_shared();
+        self.inject(g);
     }
 
     /// The heap that the caller's timers go into.

@@ -1,176 +1,25 @@
-//! How an M goes to sleep and wakes: the lists of idle Ps and Ms, and the one that watches.
+//! How an M goes to sleep and wakes, and the one that watches.
 //!
 //! The steps W5 and I1 to I5 of `idle.md` are here. Of the sleeping Ms one *watches*: it sleeps in the
 //! poller, or until the first timer of any P, instead of in its parker. It is not in the list of idle Ms;
 //! when all others are busy it is given a P like them, and poked.
 
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use crate::clock;
 use crate::find;
 use crate::g::G;
+use crate::handed::{self, Errand};
+use crate::idlers::Lists;
 use crate::m::M;
 use crate::p::P;
+use crate::preempt;
 use crate::queue::list::List;
 use crate::scheduler::Scheduler;
+use crate::steal::Call;
 use crate::sync::plain::Ordering;
+use crate::sys;
 use crate::wait::{Kind, Waiter};
-
-/// Who idles. Under one lock: a P and the M that will take it are picked together.
-pub(crate) struct Lists {
-    /// Idle Ps, the last one to idle on top: its caches are warmest.
-    ps: Vec<usize>,
-    /// Idle Ms, linked through themselves, the last one on top.
-    ms: *const M,
-    watcher: Option<&'static M>,
-    /// Ps that wait for a thread to be made, and whether it will be a searcher.
-    orphans: Vec<(usize, bool)>,
-    /// Ps out of service, since GOMAXPROCS was lowered.
-    retired: Vec<usize>,
-}
-
-// SAFETY: Ms and Ps are shared freely; the list is guarded by its lock.
-unsafe impl Send for Lists {}
-
-impl Lists {
-    /// Nobody idles. `procs` bounds the Ps, so that nothing grows in a critical section.
-    pub(crate) fn new(procs: usize) -> Lists {
-        Lists {
-            ps: Vec::with_capacity(procs),
-            ms: ptr::null(),
-            watcher: None,
-            orphans: Vec::with_capacity(procs),
-            retired: Vec::with_capacity(procs),
-        }
-    }
-
-    /// Puts back an M that was taken out and still sleeps.
-    pub(crate) fn return_m(&mut self, m: &'static M) {
-        self.push_m(m);
-    }
-
-    fn push_m(&mut self, m: &'static M) {
-        m.idle_link.set(self.ms);
-        self.ms = m;
-    }
-
-    /// Takes an idle M.
-    pub(crate) fn pop_m(&mut self) -> Option<&'static M> {
-        // SAFETY: Ms are never freed.
-        let m = unsafe { self.ms.as_ref() }?;
-        self.ms = m.idle_link.get();
-        Some(m)
-    }
-
-    /// Takes this very M out; false when somebody else has.
-    fn remove_m(&mut self, m: &'static M) -> bool {
-        if ptr::eq(self.ms, m) {
-            return self.pop_m().is_some();
-        }
-        let mut at = self.ms;
-        // SAFETY: Ms are never freed.
-        while let Some(here) = unsafe { at.as_ref() } {
-            if ptr::eq(here.idle_link.get(), m) {
-                here.idle_link.set(m.idle_link.get());
-                return true;
-            }
-            at = here.idle_link.get();
-        }
-        false
-    }
-
-    /// How many Ms sleep.
-    pub(crate) fn idle_ms(&self) -> usize {
-        // SAFETY: Ms are never freed.
-        let first = unsafe { self.ms.as_ref() };
-        // SAFETY: as above; the links are guarded by the lock around this.
-        let all = std::iter::successors(first, |m| unsafe { m.idle_link.get().as_ref() });
-        all.count() + usize::from(self.watcher.is_some())
-    }
-
-    /// Whether any M idles.
-    pub(crate) fn has_m(&self) -> bool {
-        !self.ms.is_null()
-    }
-
-    /// How many Ps wait for a thread.
-    pub(crate) fn orphans(&self) -> usize {
-        self.orphans.len()
-    }
-
-    /// A P that waits for a thread.
-    pub(crate) fn pop_orphan(&mut self) -> Option<(usize, bool)> {
-        self.orphans.pop()
-    }
-
-    /// Takes an idle P.
-    fn pop_p(&mut self, sched: &'static Scheduler) -> Option<&'static P> {
-        let index = self.ps.pop()?;
-        sched.idle.retract();
-        Some(sched.proc(index))
-    }
-
-    /// Puts a P among the idle ones (I1).
-    pub(crate) fn push_p(&mut self, sched: &'static Scheduler, p: &'static P) {
-        // Release: for the monitor and shutdown, which look at who holds it.
-        p.m.store(ptr::null_mut(), Ordering::Release);
-        self.ps.push(p.index);
-        sched.idle.announce();
-    }
-
-    /// Takes an idle P for an M in the middle of a goroutine; none from a runtime that stops, whose end takes this lock once it
-    /// has said so, and then looks at who holds the Ps.
-    pub(crate) fn take_p(&mut self, sched: &'static Scheduler) -> Option<&'static P> {
-        if sched.is_stopping() { None } else { self.pop_p(sched) }
-    }
-
-    /// Takes idle Ps from `procs` on out of service.
-    pub(crate) fn retire_ps_from(&mut self, sched: &'static Scheduler, procs: usize) {
-        let Lists { ps, retired, .. } = self;
-        ps.retain(|&index| {
-            let stays = index < procs;
-            if !stays {
-                retired.push(index);
-                sched.idle.retract();
-            }
-            stays
-        });
-    }
-
-    /// Takes a P that nobody holds any more out of service; or back among the idle ones, when GOMAXPROCS has
-    /// grown again meanwhile.
-    pub(crate) fn retire_p(&mut self, sched: &'static Scheduler, p: &'static P) {
-        if p.index < sched.procs() {
-            return self.push_p(sched, p);
-        }
-        // Release: nobody holds it.
-        p.m.store(ptr::null_mut(), Ordering::Release);
-        self.retired.push(p.index);
-    }
-
-    /// Puts retired Ps below `procs` into service again.
-    pub(crate) fn revive_ps_below(&mut self, sched: &'static Scheduler, procs: usize) {
-        while let Some(at) = self.retired.iter().position(|&index| index < procs) {
-            let index = self.retired.swap_remove(at);
-            self.push_p(sched, sched.proc(index));
-        }
-    }
-
-    /// Whether nobody has a P: each is idle or out of service. One that is to be retired may still run a goroutine.
-    pub(crate) fn all_idle(&self, sched: &Scheduler) -> bool {
-        self.ps.len() + self.retired.len() == sched.created()
-    }
-
-    /// Whether `m` is the one that watches.
-    fn watched_by(&self, m: &'static M) -> bool {
-        self.watcher.is_some_and(|watcher| ptr::eq(watcher, m))
-    }
-
-    /// Whether somebody sleeps for the clock or the descriptors.
-    pub(crate) fn has_watcher(&self) -> bool {
-        self.watcher.is_some()
-    }
-}
 
 impl Scheduler {
     /// W2 to W5: call after putting a goroutine where others can find it.
@@ -187,7 +36,9 @@ impl Scheduler {
         loop {
             let mut lists = self.lists.lock();
             if let Some(p) = lists.pop_p(self) {
-                self.give(&mut lists, p, true);
+                p.call.set(Call::here(self));
+                let m = lists.pop_m_elsewhere(sys::current_cpu());
+                self.give_to(&mut lists, m, p, true);
                 drop(lists);
                 self.wakeups.bump_shared();
                 return self.monitor.poke_if_asleep();
@@ -201,7 +52,19 @@ impl Scheduler {
 
     /// Gives `p` to an M that idles, or has one made.
     pub(crate) fn give(&'static self, lists: &mut Lists, p: &'static P, searching: bool) {
-        let m = match lists.pop_m() {
+        let m = lists.pop_m();
+        self.give_to(lists, m, p, searching);
+    }
+
+    /// Gives `p` to `m`, else to the watcher, else to a new M.
+    fn give_to(
+        &'static self,
+        lists: &mut Lists,
+        m: Option<&'static M>,
+        p: &'static P,
+        searching: bool,
+    ) {
+        let m = match m {
             Some(m) => m,
             None => match lists.watcher.take() {
                 Some(m) => m,
@@ -211,7 +74,7 @@ impl Scheduler {
                 }
             },
         };
-        hand(m, p, searching);
+        hand(m, p, errand(searching));
         self.poke(m);
     }
 
@@ -274,31 +137,26 @@ impl Scheduler {
 }
 
 /// Leaves `p` for `m`, which sleeps, to find when it wakes.
-pub(crate) fn hand(m: &'static M, p: &'static P, searching: bool) {
-    // Relaxed: published by `next_p` and the wake.
-    m.wake_searching.store(searching, Ordering::Relaxed);
-    // Release: pairs with Acquire in `adopt`.
-    m.next_p.store(ptr::from_ref(p).cast_mut(), Ordering::Release);
+pub(crate) fn hand(m: &'static M, p: &'static P, errand: Errand<G, M>) {
+    m.handed.put(ptr::from_ref(p).cast_mut(), errand);
+}
+
+fn errand(searching: bool) -> Errand<G, M> {
+    if searching { Errand::Search } else { Errand::Run }
 }
 
 /// Takes what was handed over. Returns whether there was anything.
-pub(crate) fn adopt(m: &'static M) -> bool {
-    // Acquire: pairs with Release in `hand` and in the signal handler.
-    let p = m.next_p.swap(ptr::null_mut(), Ordering::Acquire);
+fn adopt(m: &'static M) -> bool {
+    let Some((p, errand)) = m.handed.take() else { return false };
     // SAFETY: Ps are never freed while Ms live.
-    let Some(p) = (unsafe { p.as_ref() }) else { return false };
+    let p: &'static P = unsafe { p.as_ref() };
     m.set_p(Some(p));
-    // Relaxed: published with `next_p`.
-    m.searching.set(m.wake_searching.swap(false, Ordering::Relaxed));
-    // Relaxed: published with `next_p`.
-    if let Some(g) = NonNull::new(m.next_g.swap(ptr::null_mut(), Ordering::Relaxed)) {
-        m.pending.set(Some(g));
-    }
-    // Acquire: pairs with Release in the handler (`hand_over`).
-    let stopped = m.stopped.swap(ptr::null_mut(), Ordering::Acquire);
-    // SAFETY: Ms are never freed.
-    if let Some(stopped) = unsafe { stopped.as_ref() } {
-        crate::preempt::enqueue_stopped(m, p, stopped);
+    m.searching.set(matches!(errand, Errand::Search));
+    match errand {
+        Errand::Goroutine(g) => m.pending.set(Some(g)),
+        // SAFETY: Ms are never freed.
+        Errand::Stopped(stopped) => preempt::enqueue_stopped(m, p, unsafe { stopped.as_ref() }),
+        Errand::Run | Errand::Search => {}
     }
     true
 }
@@ -307,41 +165,40 @@ pub(crate) fn adopt(m: &'static M) -> bool {
 pub(crate) fn without_p(m: &'static M) -> bool {
     let sched = m.sched;
     m.end_long_use();
+    let cpu = sys::current_cpu();
     let mut lists = sched.lists.lock();
     if let Some((index, searching)) = lists.pop_orphan() {
         drop(lists);
-        hand(m, sched.proc(index), searching);
+        hand(m, sched.proc(index), errand(searching));
         return adopt(m);
     }
     if sched.is_stopping() {
         return false;
     }
+    m.idle_cpu.set(cpu);
     lists.push_m(m);
     drop(lists);
     park(m)
 }
 
-/// I5, and its end.
-fn park(m: &'static M) -> bool {
-    loop {
-        if adopt(m) {
-            return true;
-        }
-        if m.sched.is_stopping() {
-            return false;
-        }
+/// I5, and its end: sleeps until `m` has been handed a P; false when the runtime stops.
+pub(crate) fn park(m: &'static M) -> bool {
+    let sleep = || {
         m.parker.park();
         clock::tick();
-    }
+    };
+    handed::wait(|| adopt(m), || m.sched.is_stopping(), sleep)
 }
 
 /// I1 to I5: `m` has found nothing to do. On return it has a P again, or none and must look once more.
 pub(crate) fn with_p(m: &'static M, p: &'static P) {
     let sched = m.sched;
     m.end_long_use();
+    let cpu = sys::current_cpu();
     let mut lists = sched.lists.lock();
     m.set_p(None);
     lists.push_p(sched, p); // I1
+    m.idle_cpu.set(cpu);
     lists.push_m(m);
     drop(lists);
     if m.searching.replace(false) {
@@ -465,6 +322,5 @@ fn watch(m: &'static M) {
 }
 
 fn has_p(m: &M) -> bool {
-    // Relaxed: `adopt` synchronises.
-    !m.next_p.load(Ordering::Relaxed).is_null()
+    m.handed.is_full()
 }

@@ -87,18 +87,21 @@ impl Cache {
     /// A slot of `size` bytes, a multiple of [`STEP`] up to [`LARGEST`]. Owner of the P only.
     #[inline]
     pub(crate) fn take(&self, size: usize) -> NonNull<u8> {
+        self.at_hand(size).unwrap_or_else(|| self.take_slow(size))
+    }
+
+    /// The same, if there is one in the loaded magazine.
+    #[inline]
+    pub(crate) fn at_hand(&self, size: usize) -> Option<NonNull<u8>> {
         let (loaded, _) = &self.classes[size / STEP];
         let mut magazine = loaded.get();
-        match magazine.pop() {
-            Some(slot) => {
-                loaded.set(magazine);
-                slot
-            }
-            None => self.take_slow(size),
-        }
+        let slot = magazine.pop()?;
+        loaded.set(magazine);
+        Some(slot)
     }
 
     #[cold]
+    #[inline(never)]
     fn take_slow(&self, size: usize) -> NonNull<u8> {
         let (loaded, other) = &self.classes[size / STEP];
         let mut magazine = other.replace(Magazine::EMPTY);
@@ -124,6 +127,7 @@ impl Cache {
     }
 
     #[cold]
+    #[inline(never)]
     fn make_room(loaded: &Cell<Magazine>, other: &Cell<Magazine>, size: usize) {
         let full = other.replace(loaded.replace(Magazine::EMPTY));
         if full.len > 0 {

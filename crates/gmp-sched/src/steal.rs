@@ -5,7 +5,7 @@
 //! - What a victim is about to run, its `next` and the only goroutine of its ring, is taken only if the victim
 //!   has dispatched nothing between two glances: then it computes on, and would strand it. Taken earlier, a ping-pong pair would
 //!   be torn apart, and who spawns one goroutine and waits for it would chase it from core to core. (Go sleeps 3 µs
-//!   before it takes `runnext`.)
+//!   before it takes `runnext`.) A thief that was woken for it need not watch for long: the victim has said how far it was.
 //! - A backlog is taken at once while stealing has paid (`worth.rs`). Else only if the victim stalls, spawns
 //!   for long without running anything, runs coarser goroutines than it did, or has more of them than it can work off
 //!   soon; or after a while in any case, to learn whether stealing pays by now.
@@ -15,20 +15,25 @@
 //! next spawn, which costs the spawner more than many of its goroutines do.
 
 use std::hint;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use crate::clock;
+use crate::current;
 use crate::find;
 use crate::g::G;
 use crate::m::M;
 use crate::p::P;
 use crate::queue::local::Batch;
+use crate::scheduler::Scheduler;
 use crate::trace::{self, TraceKind};
 
 /// Pauses between two glances: about 6 µs, far more than a spawn and a join, so that a victim that gets on is seen to.
 /// Ten times as much would break the promise that a goroutine beside a long computation starts within 50 µs. A
 /// glance takes two or three cache lines away from the victim, which writes them at every switch.
 const GLANCE: u32 = 192;
+
+/// Nanoseconds that a glance takes.
+const GLANCE_NANOS: u64 = 6_000;
 
 /// Glances between which a victim must not have dispatched until what it is about to run is stranded: some 12 µs, longer
 /// than an ordinary system call.
@@ -127,7 +132,10 @@ fn help(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> 
 fn watch(m: &'static M, p: &'static P, victim: &'static P) -> bool {
     let start = clock::now();
     let (mut before, mut then, mut spawning) = (Progress::of(victim), start, start);
-    let (mut quiet, mut stranded) = (0, 0);
+    let (mut quiet, mut stranded) = (0, before.glances_since(p.call.take(), victim.index, start));
+    if stranded >= STRANDED {
+        return true;
+    }
     loop {
         (0..GLANCE).for_each(|_| hint::spin_loop());
         let (progress, now) = (Progress::of(victim), clock::now());
@@ -139,7 +147,7 @@ fn watch(m: &'static M, p: &'static P, victim: &'static P) -> bool {
             (0, 0) => {
                 let waits = victim.has_work();
                 (quiet, stranded) = if waits { (0, stranded + 1) } else { (quiet + 1, 0) };
-                if backlog > 1 || stranded == STRANDED {
+                if backlog > 1 || stranded >= STRANDED {
                     return true;
                 }
                 let leaves = quiet == QUIET || p.worth.pays() || wanted_elsewhere(m, p, victim);
@@ -179,6 +187,7 @@ fn wanted_elsewhere(m: &'static M, p: &P, victim: &P) -> bool {
 }
 
 /// How far a P has come, as far as others see it.
+#[derive(Clone, Copy, PartialEq)]
 struct Progress {
     switches: u64,
     spawned: u64,
@@ -190,5 +199,52 @@ impl Progress {
             switches: victim.counters.switches.get(),
             spawned: victim.counters.spawned.get(),
         }
+    }
+
+    /// Glances that `victim`, which has come so far `now`, has let pass without getting on since its `call`.
+    fn glances_since(self, call: Option<Call>, victim: usize, now: u64) -> u32 {
+        match call {
+            Some(call) if call.by == victim && call.progress == self => {
+                let glances = now.saturating_sub(call.at) / GLANCE_NANOS;
+                u32::try_from(glances).map_or(STRANDED, |glances| glances.min(STRANDED))
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// What a P notes for the idle one that it has woken for its work.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    by: usize,
+    progress: Progress,
+    at: u64,
+}
+
+impl Call {
+    /// By the caller's P, if it has one of `sched`.
+    pub(crate) fn here(sched: &Scheduler) -> Option<Call> {
+        let p = current::m().filter(|m| ptr::eq(m.sched, sched))?.p()?;
+        Some(Call { by: p.index, progress: Progress::of(p), at: clock::now() })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_called_and_not_got_on_is_helped_without_another_look() {
+        let progress = Progress { switches: 7, spawned: 3 };
+        let call = Some(Call { by: 1, progress, at: 1_000 });
+        let glances = |victim, nanos| progress.glances_since(call, victim, 1_000 + nanos);
+        assert_eq!(glances(1, GLANCE_NANOS - 1), 0);
+        assert_eq!(glances(1, GLANCE_NANOS), 1);
+        assert_eq!(glances(1, 2 * GLANCE_NANOS), STRANDED);
+        assert_eq!(glances(1, u64::MAX / 2), STRANDED, "an old call is as true");
+        assert_eq!(glances(0, 2 * GLANCE_NANOS), 0, "another has called");
+        let further = Progress { switches: 8, ..progress };
+        assert_eq!(further.glances_since(call, 1, 100_000), 0, "it has got on");
+        assert_eq!(progress.glances_since(None, 1, 100_000), 0);
     }
 }

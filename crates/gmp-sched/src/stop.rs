@@ -10,9 +10,12 @@
 //! - **Z2** those that were stopped in their handler go on without a P, to where they next enter the runtime, and wait
 //!   there for ever. So do those that lost their P while they slept, and those whose blocking section ends: it is taken
 //!   from them here, so that they look for another one.
-//! - **Z3** who computes on for longer than [`POLITE`] is stopped by signal, for good: it has not called the runtime for
-//!   all that time. Unless somebody is in a [`Finishing`] section, which is waited for.
-//! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`].
+//! - **Z3** who computes on, or sleeps, for longer than [`POLITE`] is stopped by signal, for good: it has not called the runtime
+//!   for all that time. Unless somebody is in a [`Finishing`] section, which is waited for. The signal is sent by the thread
+//!   that called `run`, too, since that one is awake: who has been sent one runs no line of its own before it serves it,
+//!   however late the kernel lets it run, or the monitor.
+//! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`]. The monitor asks those that are left, because they have
+//!   put the signal off, until none is, or for [`LONGEST`].
 //!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them; those of threads that are
 //!   late keep theirs, and all do if the monitor is late. Threads whose goroutine has locked itself to
 //!   them and has parked end; those in the middle of one stay (Z2).
@@ -24,6 +27,7 @@
 //! with a lock.
 
 use std::ptr;
+use std::thread;
 use std::time::Duration;
 
 use crate::clock;
@@ -47,6 +51,9 @@ pub(crate) const POLITE: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_millis(9);
 // The monitor is not late only because it asks a thread without a P as often as it may have to.
 const _: () = assert!(POLITE.as_micros() + ASKED as u128 * 50 < PATIENCE.as_micros());
+
+/// How often the monitor asks those that are left when `run` has returned: they put a signal off some hundred times at most.
+const AGAIN: Duration = Duration::from_millis(1);
 
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -125,8 +132,9 @@ pub(crate) fn stop(sched: &'static Scheduler) {
         for index in 0..sched.created() {
             let p = sched.proc(index);
             // Acquire: pairs with Release where a P is laid down.
-            // SAFETY: Ms are never freed.
-            let Some(m) = (unsafe { p.m.load(Ordering::Acquire).as_ref() }) else { continue };
+            if p.m.load(Ordering::Acquire).is_null() {
+                continue;
+            }
             let lease = p.lease.look();
             if lease.is_takeable() {
                 // AcqRel: as for the monitor, whose part this is at the end.
@@ -140,17 +148,10 @@ pub(crate) fn stop(sched: &'static Scheduler) {
             }
             busy += 1;
             p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.
-            if firmly {
-                sched.signal(m);
-            }
         }
-        for m in &released {
-            if m.hold.lost() == Lost::Still {
-                busy += 1;
-                if firmly {
-                    sched.signal(m);
-                }
-            }
+        busy += released.iter().filter(|m| m.hold.lost() == Lost::Still).count();
+        if firmly {
+            count_the_rest(sched, true);
         }
         // Who took over a P from a goroutine that was stopped queues that first, and lays down the P after it.
         let rest = busy == 0 && monitor_has_ended && sched.tied.len() == 0;
@@ -166,8 +167,34 @@ pub(crate) fn stop(sched: &'static Scheduler) {
     }
 }
 
-/// Z4: in no list are those whose goroutine has locked itself to them and has parked. Not before: until then somebody may hand
-/// one of them its P. Who is late with that hands it to a thread that has ended, and the P's stacks stay with it.
+/// Z3: how many go on, with a P or without; whether they are asked to stop for good.
+fn count_the_rest(sched: &'static Scheduler, ask: bool) -> usize {
+    let mut left = 0;
+    on_thread::for_each(sched, &mut |m| {
+        if m.hold.lost() == Lost::Still || !m.hold.p().is_null() {
+            left += 1;
+            if ask {
+                sched.signal(m);
+            }
+        }
+    });
+    left
+}
+
+/// Z4, its second sentence. By the monitor, whose part in a stop that began at `begun` is over.
+pub(crate) fn see_to_the_rest(sched: &'static Scheduler, begun: u64) {
+    loop {
+        let spent = clock::now() - begun;
+        let left = count_the_rest(sched, is_firm(sched, spent));
+        if left == 0 || spent > LONGEST.as_nanos() as u64 {
+            return;
+        }
+        thread::sleep(AGAIN);
+    }
+}
+
+/// Z4: in no list are those whose goroutine has locked itself to them and has parked (X6 of `handed.rs`). A P that one of them
+/// was handed meanwhile nobody holds, and its stacks have gone back.
 fn end_locked(sched: &'static Scheduler) {
     on_thread::for_each(sched, &mut |m| {
         // Relaxed: ordered by the lock of the lists: who parks passes on its P under it, and then looks at `is_stopping`;
@@ -197,8 +224,8 @@ fn release_stopped(sched: &'static Scheduler, released: &mut Vec<&'static M>) {
     while let Some(g) = sched.tied.take(u64::MAX) {
         // SAFETY: taken out of a queue, so its thread waits.
         let Some(thread) = unsafe { g.as_ref() }.tied() else { continue };
-        // Acquire: pairs with Release in `wait_for_p`: that one rests already.
-        if !thread.waits_for_p.load(Ordering::Acquire) {
+        // One that asks for a P rests already.
+        if !thread.ask.is_open() {
             thread.hold.lose();
             sched.resume(thread);
             released.push(thread);

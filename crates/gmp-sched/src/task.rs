@@ -16,25 +16,22 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::ops::DerefMut;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::ptr::{self, NonNull};
 use std::thread;
 
-use gmp_context::Stack;
-
 use crate::bubble;
+use crate::credits;
 use crate::critical::critical;
 use crate::delayed::Start;
 use crate::g::{G, GoId, Origin, Vtable};
-use crate::join::{Detach, Finish, JoinWord, Wait};
+use crate::join::{Detach, JoinWord, Wait};
 use crate::join_future::Bell;
 use crate::m::M;
 use crate::park;
 use crate::scheduler::Scheduler;
 use crate::slots;
-use crate::sync::plain::Ordering;
-use crate::trace::{self, TraceKind};
 use crate::wait::{WaitReason, Waiter};
 
 /// The content of a slot. The header comes first, so a pointer to the task is a pointer to its G.
@@ -55,17 +52,38 @@ enum Stage<F, T> {
 /// A stage that lies in the slot itself.
 struct Inline<S>(S);
 
-impl<S> std::ops::Deref for Inline<S> {
-    type Target = S;
+/// Where a stage lies: in the slot itself, or in a box beside it.
+trait Place {
+    type Stage;
 
-    fn deref(&self) -> &S {
-        &self.0
+    /// The stage.
+    fn stage(&mut self) -> &mut Self::Stage;
+
+    /// Moves the stage out.
+    fn into_stage(self) -> Self::Stage;
+}
+
+impl<S> Place for Inline<S> {
+    type Stage = S;
+
+    fn stage(&mut self) -> &mut S {
+        &mut self.0
+    }
+
+    fn into_stage(self) -> S {
+        self.0
     }
 }
 
-impl<S> DerefMut for Inline<S> {
-    fn deref_mut(&mut self) -> &mut S {
-        &mut self.0
+impl<S> Place for Box<S> {
+    type Stage = S;
+
+    fn stage(&mut self) -> &mut S {
+        self
+    }
+
+    fn into_stage(self) -> S {
+        *self
     }
 }
 
@@ -76,12 +94,13 @@ const fn fits<S>() -> bool {
 
 impl<S, F, T> Task<S>
 where
-    S: DerefMut<Target = Stage<F, T>>,
+    S: Place<Stage = Stage<F, T>>,
     F: FnOnce() -> T,
 {
     const VTABLE: Vtable = Vtable {
         run: Self::run,
         take_result: Self::take_result,
+        empty: Self::empty,
         drop_content: Self::drop_content,
         size: size_of::<Self>().next_multiple_of(slots::STEP),
     };
@@ -89,33 +108,66 @@ where
     /// # Safety
     ///
     /// `g` heads a live `Task<S>`; see the stage for whose turn it is.
-    unsafe fn stage<'a>(g: NonNull<G>) -> &'a mut S {
+    unsafe fn place(g: NonNull<G>) -> *mut S {
         // SAFETY: header first (`repr(C)`): the G is the beginning of a live task.
         let stage = unsafe { &raw const (*g.cast::<Self>().as_ptr()).stage };
+        UnsafeCell::raw_get(stage)
+    }
+
+    /// # Safety
+    ///
+    /// As for `place`, which is written; by whose turn it is.
+    unsafe fn stage(g: NonNull<G>) -> *mut Stage<F, T> {
+        // SAFETY: passed on.
+        let place = unsafe { Self::place(g) };
         // SAFETY: the caller's turn.
-        unsafe { &mut *UnsafeCell::raw_get(stage) }
+        unsafe { &mut *place }.stage()
     }
 
     unsafe fn run(g: NonNull<G>) {
         // SAFETY: the goroutine's turn, on its own stack.
         let stage = unsafe { Self::stage(g) };
-        let Stage::Closure(f) = std::mem::replace(&mut **stage, Stage::Empty) else { return };
+        // SAFETY: as above.
+        let Stage::Closure(f) = (unsafe { &*stage }) else { return };
+        // SAFETY: what is left here is not looked at again: nobody else has a turn before the result is written.
+        let f = unsafe { ptr::read(f) };
         let result = panic::catch_unwind(AssertUnwindSafe(f));
         // SAFETY: still the goroutine's turn.
-        **unsafe { Self::stage(g) } = Stage::Result(result);
+        let stage = unsafe { Self::stage(g) };
+        // SAFETY: valid, and nothing to be dropped: the closure has been moved out.
+        unsafe { stage.write(Stage::Result(result)) };
     }
 
     unsafe fn take_result(g: NonNull<G>, to: *mut ()) {
         // SAFETY: done, so it is the handle's turn.
         let stage = unsafe { Self::stage(g) };
-        let Stage::Result(result) = std::mem::replace(&mut **stage, Stage::Empty) else { return };
-        // SAFETY: the handle passes room for exactly this type.
+        // SAFETY: as above.
+        let stage = unsafe { stage.replace(Stage::Empty) };
+        // SAFETY: passed on.
+        unsafe { Self::give(stage, to) };
+    }
+
+    unsafe fn empty(g: NonNull<G>, to: *mut ()) {
+        // SAFETY: the task is the caller's.
+        let place = unsafe { Self::place(g) };
+        // SAFETY: read once: afterwards the slot is free.
+        let stage = unsafe { place.read() }.into_stage();
+        // SAFETY: passed on.
+        unsafe { Self::give(stage, to) };
+    }
+
+    /// # Safety
+    ///
+    /// `to` is room for an `Option<thread::Result<T>>`.
+    unsafe fn give(stage: Stage<F, T>, to: *mut ()) {
+        let Stage::Result(result) = stage else { return };
+        // SAFETY: contract.
         unsafe { to.cast::<Option<thread::Result<T>>>().write(Some(result)) };
     }
 
     unsafe fn drop_content(g: NonNull<G>) {
         // SAFETY: the task is the caller's.
-        let stage: *mut S = unsafe { Self::stage(g) };
+        let stage: *mut S = unsafe { Self::place(g) };
         // A panicking destructor of a result nobody asked for: std's handles abort; here it is dropped.
         // SAFETY: dropped once: afterwards the slot is free.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(stage) }));
@@ -129,6 +181,14 @@ pub struct Options {
     pub name: Option<String>,
     /// Reserve of its stack in bytes; the scheduler's default if none.
     pub stack_size: Option<usize>,
+}
+
+impl Options {
+    /// Whether nothing was asked for.
+    #[inline]
+    fn are_default(&self) -> bool {
+        self.name.is_none() && self.stack_size.is_none()
+    }
 }
 
 /// A goroutine that has not been started: allocated, counted nowhere, in no queue.
@@ -179,7 +239,7 @@ impl Unstarted {
         stage: S,
     ) -> io::Result<Unstarted>
     where
-        S: DerefMut<Target = Stage<F, T>>,
+        S: Place<Stage = Stage<F, T>>,
         F: FnOnce() -> T,
     {
         let class = match options.stack_size {
@@ -194,10 +254,10 @@ impl Unstarted {
         let g = slot.cast::<G>();
         // SAFETY: nobody else's, and free.
         unsafe { G::write(g, vtable, sched, &origin) };
-        // SAFETY: at least `size_of::<Task<S>>()` bytes, aligned to a cache line.
-        let place = unsafe { &raw mut (*slot.cast::<Task<S>>().as_ptr()).stage };
+        // SAFETY: at least `size_of::<Task<S>>()` bytes, aligned to a cache line, with its header.
+        let place = unsafe { Task::<S>::place(g) };
         // SAFETY: nobody else's.
-        unsafe { place.write(UnsafeCell::new(stage)) };
+        unsafe { place.write(stage) };
         if let Some(name) = options.name {
             // SAFETY: written above.
             unsafe { g.as_ref() }.set_name(name);
@@ -233,117 +293,6 @@ pub(crate) unsafe fn free(g: NonNull<G>) {
         Some(p) => p.slots.put(g.cast(), size),
         None => slots::put_shared(g.cast(), size),
     }
-}
-
-/// A goroutine has run to its end, on its own stack: lets go of its task. Returns, in a critical section, the M it
-/// ended on and the stack, which the caller still runs on.
-///
-/// While `g` is what this M runs it may be stopped, and is resumed through its header; so its task must not be
-/// anybody else's before the section is open in which the M forgets it. What nobody wants is dropped before that,
-/// where user code may run.
-///
-/// # Safety
-///
-/// Called once by the stack's loop after `run`, outside critical sections.
-pub(crate) unsafe fn finish(g: NonNull<G>) -> (&'static M, Stack) {
-    // SAFETY: alive: it has not let go of its task.
-    let header = unsafe { g.as_ref() };
-    let mut dropped = header.join.is_detached();
-    if dropped {
-        // SAFETY: there is no handle any more.
-        unsafe { drop_task(g) };
-    }
-    let size = header.vtable.size;
-    let bubble = header.bubble();
-    let mut counted = false;
-    let (m, stack) = loop {
-        let m = open_section();
-        let Some(stack) = header.stack.take() else {
-            crate::fatal::abort("a goroutine ended without a stack")
-        };
-        if !std::mem::replace(&mut counted, true) {
-            // Before a handle can say that it has ended: who has joined it does not count it any more.
-            let Some(p) = m.p() else {
-                crate::fatal::abort("a goroutine ended without a processor")
-            };
-            p.counters.finished.bump();
-        }
-        // In each turn: it may have been stopped in between, and was seen again.
-        header.dead();
-        trace::note(m, TraceKind::End, header.id());
-        match header.join.finish() {
-            Finish::Left => break (m, stack),
-            Finish::Ready(waiter) => {
-                // SAFETY: registered by `JoinHandle::join`.
-                let waiter = unsafe { waiter_of(waiter) };
-                // SAFETY: taken out once, here.
-                unsafe { waiter.ready() };
-                break (m, stack);
-            }
-            Finish::Mine if dropped => break (m, stack),
-            Finish::Mine => {
-                // The handle was dropped a moment ago.
-                header.stack.set(Some(stack));
-                m.leave_critical();
-                // SAFETY: the task is ours now, and its memory with it.
-                unsafe { drop_task(g) };
-                dropped = true;
-            }
-            Finish::Bell => {
-                header.stack.set(Some(stack));
-                m.leave_critical();
-                if let Some(word) = header.join.take_bell() {
-                    // SAFETY: registered by a future, and taken out once, here.
-                    unsafe { Bell::from_word(word) }.ring();
-                }
-            }
-        }
-    };
-    // Also if the guard was forgotten.
-    m.locked.store(false, Ordering::Relaxed); // Relaxed: as in `os_thread.rs`.
-    m.set_g(None);
-    let Some(p) = m.p() else { crate::fatal::abort("a goroutine ended without a processor") };
-    if stack.size() == m.sched.config.stack_size {
-        m.sched.add_credit(p);
-    }
-    if dropped {
-        p.slots.put(g.cast(), size);
-    }
-    if bubble != 0 {
-        bubble::ended(bubble);
-    }
-    (m, stack)
-}
-
-/// Drops what is left in a task that nobody will join. Not in critical sections.
-///
-/// # Safety
-///
-/// The task is the caller's.
-unsafe fn drop_task(g: NonNull<G>) {
-    // SAFETY: contract.
-    unsafe { drop_content(g) };
-    // SAFETY: contract.
-    unsafe { g.as_ref() }.free_name();
-}
-
-/// Opens a critical section that outlives this call.
-fn open_section() -> &'static M {
-    let section = critical();
-    let Some(m) = section.m() else {
-        crate::fatal::abort("a goroutine ended outside the runtime's threads")
-    };
-    std::mem::forget(section);
-    m
-}
-
-/// # Safety
-///
-/// `raw` was registered in a join word.
-unsafe fn waiter_of(raw: usize) -> Waiter {
-    let word = NonNull::new(ptr::with_exposed_provenance_mut(raw));
-    // SAFETY: contract; a registered word is above 1.
-    unsafe { Waiter::from_raw(word.unwrap_or(NonNull::dangling())) }
 }
 
 /// A goroutine that can be joined. Dropping it lets the goroutine go on by itself.
@@ -395,9 +344,22 @@ pub unsafe fn spawn_unchecked<F, T>(options: Options, f: F) -> io::Result<JoinHa
 where
     F: FnOnce() -> T,
 {
+    let spawned_at = Location::caller();
+    if const { fits::<Stage<F, T>>() } && options.are_default() {
+        let vtable: &'static Vtable = const { &Task::<Inline<Stage<F, T>>>::VTABLE };
+        if let Some(begun) = credits::begin_here(vtable, spawned_at) {
+            // SAFETY: its header is written, with room for this type.
+            let place = unsafe { Task::<Inline<Stage<F, T>>>::place(begun.g()) };
+            // SAFETY: nobody else's.
+            unsafe { place.write(Inline(Stage::Closure(f))) };
+            let handle = JoinHandle { g: begun.g(), _result: PhantomData };
+            begun.launch();
+            return Ok(handle);
+        }
+    }
     let sched = Scheduler::current();
     // SAFETY: contract.
-    let unstarted = unsafe { Unstarted::new(sched, options, Start::Now, Location::caller(), f)? };
+    let unstarted = unsafe { Unstarted::new(sched, options, Start::Now, spawned_at, f)? };
     let g = unstarted.g;
     sched.launch(g);
     Ok(JoinHandle { g, _result: PhantomData })
@@ -446,7 +408,16 @@ impl<T> JoinHandle<T> {
             // SAFETY: the caller's waiter; `finish` takes it out and readies it, or the commit does.
             unsafe { park::park(waiter, reason, commit) };
         }
-        self.take()
+        // It has ended: the task is the handle's, which needs not ask for that when it is dropped.
+        let g = ManuallyDrop::new(self).g;
+        let mut result: Option<thread::Result<T>> = None;
+        // SAFETY: alive, as above.
+        let empty = unsafe { g.as_ref() }.vtable.empty;
+        // SAFETY: nobody else has a turn; `result` has the type that the vtable writes.
+        unsafe { empty(g, (&raw mut result).cast()) };
+        // SAFETY: nothing is left in it.
+        unsafe { free(g) };
+        result.unwrap_or_else(|| taken_twice())
     }
 
     /// The result of a goroutine that has ended, or is about to and has rung its bell for this handle.
@@ -456,8 +427,13 @@ impl<T> JoinHandle<T> {
         // SAFETY: the goroutine is done with the stage, so it is the handle's turn; `result` has the type that the
         // vtable writes. What is left is seen to when this handle is dropped.
         unsafe { take_result(self.g, (&raw mut result).cast()) };
-        result.unwrap_or_else(|| crate::fatal::abort("a goroutine's result was taken twice"))
+        result.unwrap_or_else(|| taken_twice())
     }
+}
+
+#[cold]
+fn taken_twice() -> ! {
+    crate::fatal::abort("a goroutine's result was taken twice")
 }
 
 /// The header of a task that the caller has a right to.

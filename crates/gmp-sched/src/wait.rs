@@ -5,7 +5,7 @@
 
 use std::ptr::NonNull;
 
-use crate::critical::critical;
+use crate::critical::{Critical, critical};
 use crate::current;
 use crate::g::G;
 use crate::parker::Parker;
@@ -35,11 +35,33 @@ impl Waiter {
     /// its thread (design 2.3). Neither parks nor blocks.
     #[inline]
     pub fn current() -> Waiter {
-        // In a section: a P that was taken while the thread slept is replaced before the look at it.
-        match critical().m().and_then(|m| m.p().and(m.g())) {
-            Some(g) if !std::thread::panicking() => Waiter(g.cast()),
-            _ => Waiter::thread(),
+        Waiter::goroutine(&critical()).unwrap_or_else(Waiter::thread)
+    }
+
+    /// As [`current`](Waiter::current), and an open critical section: for who parks out of it, by
+    /// [`LockGuard::park`](crate::LockGuard::park) or [`park_in`](crate::park_in).
+    #[inline(always)]
+    pub fn in_section() -> (Waiter, Critical) {
+        let section = critical();
+        match Waiter::goroutine(&section) {
+            Some(waiter) => (waiter, section),
+            None => Waiter::thread_in_section(section),
         }
+    }
+
+    #[cold]
+    fn thread_in_section(section: Critical) -> (Waiter, Critical) {
+        // A thread's first wait may allocate.
+        drop(section);
+        (Waiter::thread(), critical())
+    }
+
+    /// The goroutine that is in this section, if it is to park. In a section: a P that was taken while the thread slept
+    /// is replaced before the look at it.
+    #[inline]
+    fn goroutine(section: &Critical) -> Option<Waiter> {
+        let g = section.m().and_then(|m| m.p().and(m.g()))?;
+        if std::thread::panicking() { None } else { Some(Waiter(g.cast())) }
     }
 
     #[cold]
@@ -91,6 +113,21 @@ impl Waiter {
             // SAFETY: passed on.
             Kind::Goroutine(g) => unsafe { crate::park::ready(g) },
             // SAFETY: the thread waits for this call, so its parker is alive until the word is written.
+            Kind::Thread(parker) => unsafe { Parker::unpark(parker) },
+        }
+    }
+
+    /// As [`ready`](Waiter::ready), for who is in a section already.
+    ///
+    /// # Safety
+    ///
+    /// As for `ready`.
+    #[inline]
+    pub unsafe fn ready_in(self, section: &Critical) {
+        match self.kind() {
+            // SAFETY: passed on.
+            Kind::Goroutine(g) => unsafe { crate::park::ready_in(section, g) },
+            // SAFETY: as in `ready`.
             Kind::Thread(parker) => unsafe { Parker::unpark(parker) },
         }
     }

@@ -13,10 +13,10 @@
 //! The kernel compares the word with PARKED under a lock of its own that the wake takes too, so a K4 between K2 and
 //! the sleep is not missed. K4 is the last time that a waker touches the word: the sleeper may be gone after it.
 
-use crate::sync::plain;
 use crate::sync::{Ordering, WordLike, mutant};
 
-const EMPTY: u32 = 0;
+/// What it says at first.
+pub(crate) const EMPTY: u32 = 0;
 /// What the word must say for the kernel to let the sleeper sleep.
 pub(crate) const PARKED: u32 = 1;
 const NOTIFIED: u32 = 2;
@@ -26,10 +26,10 @@ const NOTIFIED: u32 = 2;
 #[repr(transparent)]
 pub(crate) struct WakeWord<A>(A);
 
-impl WakeWord<plain::AtomicU32> {
-    /// Nobody sleeps, nobody has notified.
-    pub(crate) const fn new() -> Self {
-        WakeWord(plain::AtomicU32::new(EMPTY))
+impl<A> WakeWord<A> {
+    /// Over a word that is [`EMPTY`]: nobody sleeps, nobody has notified.
+    pub(crate) const fn over(word: A) -> Self {
+        WakeWord(word)
     }
 }
 

@@ -21,7 +21,7 @@ struct Place {
 impl Place {
     fn new() -> Arc<Place> {
         Arc::new(Place {
-            word: WakeWord(AtomicU32::new(EMPTY)),
+            word: WakeWord::over(AtomicU32::new(EMPTY)),
             kernel: Kernel { lock: Mutex::new(()), wakes: Condvar::new() },
             message: RaceCell::new(),
         })

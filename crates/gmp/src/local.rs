@@ -155,16 +155,24 @@ where
 {
     struct Cleanup;
     impl Drop for Cleanup {
+        #[inline]
         fn drop(&mut self) {
-            // A destructor may use a key again: until none is left.
-            while let Some(map) = take_map() {
-                drop(map);
+            if Current::get().is_some_and(|g| !g.locals().is_null()) {
+                drop_maps();
             }
         }
     }
     move || {
         let _cleanup = Cleanup;
         f()
+    }
+}
+
+/// Drops the calling goroutine's values. A destructor may use a key again: until none is left.
+#[cold]
+fn drop_maps() {
+    while let Some(map) = take_map() {
+        drop(map);
     }
 }
 

@@ -54,7 +54,7 @@ const FRESH: usize = 1;
 pub(crate) struct Ring<T> {
     head: AtomicU64,
     tail: AtomicU32,
-    slots: Box<[AtomicPtr<T>]>,
+    slots: Box<[AtomicPtr<T>; CAPACITY as usize]>,
 }
 
 /// The owner's side: pushing and popping one at a time.
@@ -94,11 +94,9 @@ fn between(head: u64, tail: u32) -> u32 {
 impl<T> Ring<T> {
     /// An empty ring.
     pub(crate) fn new() -> Ring<T> {
-        Ring {
-            head: AtomicU64::new(0),
-            tail: AtomicU32::new(0),
-            slots: (0..CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
-        }
+        let slots: Box<[_]> = (0..CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
+        let Ok(slots) = slots.try_into() else { unreachable!("as many as there are") };
+        Ring { head: AtomicU64::new(0), tail: AtomicU32::new(0), slots }
     }
 
     /// The owner's side.

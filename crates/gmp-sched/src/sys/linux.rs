@@ -96,16 +96,15 @@ impl Placing {
     /// as a third thread of two CPUs for its last microsecond, in the way of the monitor: of those who may run the
     /// kernel looks only at the one whose slice ends first. `SCHED_BATCH` means not to go before others on waking.
     pub(crate) fn wake_here(&self, tid: i32, next: Use, wake: impl FnOnce()) {
-        // SAFETY: no arguments.
-        let cpu = unsafe { libc::sched_getcpu() };
+        let cpu = current_cpu();
         // SAFETY: a set of integers; zeroes are the empty set.
         let mut here: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-        if let Ok(cpu) = usize::try_from(cpu) {
+        if let Some(cpu) = cpu {
             // SAFETY: indexes within the set, or panics never: the kernel's CPU numbers fit a set that
             // `sched_getaffinity` accepted.
             unsafe { libc::CPU_SET(cpu, &mut here) };
         }
-        let steered = cpu >= 0 && set_cpus(tid, &here);
+        let steered = cpu.is_some() && set_cpus(tid, &here);
         let slice = if next == Use::Long { LONG } else { DEFAULT };
         let humble = steered && self.usual && set_scheduling(tid, libc::SCHED_BATCH, slice);
         wake();
@@ -149,6 +148,12 @@ impl Placing {
             set_scheduling(0, libc::SCHED_OTHER, SHORTEST);
         }
     }
+}
+
+/// The CPU that the calling thread runs on. Async-signal-safe.
+pub(crate) fn current_cpu() -> Option<usize> {
+    // SAFETY: no arguments.
+    usize::try_from(unsafe { libc::sched_getcpu() }).ok()
 }
 
 /// The CPUs of thread `tid` of this process, 0 the calling one; `None` when the kernel has more than fit, or it has ended.

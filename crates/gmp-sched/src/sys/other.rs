@@ -93,6 +93,11 @@ impl Placing {
     pub(crate) fn be_prompt(&self) {}
 }
 
+/// Not known here.
+pub(crate) fn current_cpu() -> Option<usize> {
+    None
+}
+
 /// Not needed here.
 pub(crate) fn thread_id() -> i32 {
     0

@@ -21,11 +21,11 @@ use std::ptr::NonNull;
 use std::task::Waker;
 use std::time::Instant;
 
-use gmp_sched::{Claim, WaitReason};
+use gmp_sched::WaitReason;
 
 use super::node::{Node, Outcome, Queue};
 use super::sync::{
-    AtomicUsize, Critical, Lock, LockGuard, Ordering, Waiter, fence, park, park_until,
+    AtomicUsize, Critical, Lock, LockGuard, Ordering, Waiter, critical, fence, mutant,
 };
 use super::transfer::{Got, Sent};
 
@@ -41,9 +41,6 @@ const LEN_SHIFT: u32 = 3;
 pub(crate) const UNBOUNDED: usize = usize::MAX;
 /// The largest capacity, so that a length fits the hint. Reached by zero-sized elements only.
 pub(crate) const MAX_CAP: usize = usize::MAX >> (LEN_SHIFT + 1);
-
-/// What `Claim` is won with in a wait at one channel.
-const TOKEN: usize = 1;
 
 /// How many waiters one hold of the lock takes out at most, to keep it short.
 const BATCH: usize = 16;
@@ -180,7 +177,7 @@ impl Core {
     #[inline]
     pub(crate) fn lock_plain(&self) -> LockGuard<'_, State> {
         self.check();
-        if self.cap == 0 { self.lock.lock() } else { self.lock.lock_in_turns() }
+        self.lock.lock_with(critical(), self.cap != 0)
     }
 
     /// Takes the lock in a section that is open already, for who takes several.
@@ -221,6 +218,19 @@ impl Core {
             | flag(!st.receivers.is_empty(), RECEIVERS);
         // Release: pairs with Acquire in `peek`; who sees the channel closed sees what went before the close.
         self.hint.store(((st.len + st.returned) << LEN_SHIFT) | flags, Ordering::Release);
+    }
+
+    /// As [`publish`](Core::publish), for who begins to wait on a `side` that is not ready: the channel is open, and nobody is
+    /// on the other side.
+    #[inline]
+    pub(super) fn publish_waiting(&self, st: &State, side: Side) {
+        let (flag, other) = match side {
+            Side::Send => (SENDERS, &st.receivers),
+            Side::Recv => (RECEIVERS, &st.senders),
+        };
+        debug_assert!(!st.closed && other.is_empty());
+        // Release: as in `publish`.
+        self.hint.store(((st.len + st.returned) << LEN_SHIFT) | flag, Ordering::Release);
     }
 
     #[inline]
@@ -297,54 +307,14 @@ impl Core {
         self.peek() >> LEN_SHIFT
     }
 
-    /// Waits at this channel until somebody ends the wait; `None` at `deadline`. The lock, which comes
-    /// locked, is released once the caller is saved. Parks the goroutine, or blocks the thread.
-    ///
-    /// # Safety
-    ///
-    /// `waiter` is `Waiter::current()`, taken just before; `slot` holds a value of the channel (for `Send`)
-    /// or has place for one (for `Recv`), and is the channel's to use until this returns.
-    pub(crate) unsafe fn wait<'a>(
-        &'a self,
-        mut st: LockGuard<'a, State>,
-        waiter: Waiter,
-        side: Side,
-        slot: *mut (),
-        reason: WaitReason,
-        deadline: Option<Instant>,
-    ) -> Option<Outcome> {
-        let reason = self.reason(reason);
-        let Some(deadline) = deadline else {
-            let node = Node::parked(waiter, slot);
-            // SAFETY: the node stays here until it was popped, which is what ends the wait.
-            unsafe { st.queue(side).push(&node) };
-            self.publish(&st);
-            // SAFETY: the caller's waiter; whoever pops the node readies it once, after the unlock at least.
-            unsafe { park(waiter, reason, move || drop(st)) };
-            return Some(node.outcome.get());
-        };
-        let claim = Claim::new();
-        let node = Node::claimed(waiter, slot, &claim, TOKEN);
-        // SAFETY: the node is unlinked below when the wait timed out.
-        unsafe { st.queue(side).push(&node) };
-        self.publish(&st);
-        // SAFETY: as above; whoever readies has won the claim.
-        unsafe { park_until(waiter, reason, deadline, &claim, move || drop(st)) };
-        if claim.winner() != Claim::TIMED_OUT {
-            return Some(node.outcome.get());
-        }
-        self.withdraw(&node, side);
-        None
-    }
-
-    /// Takes `node` out of its queue, if nobody has: afterwards nobody refers to it (N4).
-    pub(crate) fn withdraw(&self, node: &Node, side: Side) {
-        let mut st = self.lock_at_end();
-        if node.is_linked() {
-            // SAFETY: linked, and only ever in this queue.
-            unsafe { st.queue(side).unlink(node) };
-            self.publish(&st);
-        }
+    /// Takes the lock to wait, unless `side` is ready.
+    #[inline(always)]
+    pub(super) fn lock_to_wait(&self, side: Side) -> Option<(LockGuard<'_, State>, Waiter)> {
+        self.check();
+        let (waiter, section) = Waiter::in_section();
+        let mut st = self.lock.lock_with(section, self.cap != 0);
+        let waits = mutant("chan_waits_blindly") || !st.is_ready(self.cap, side);
+        waits.then_some((st, waiter))
     }
 
     /// Closes the channel and wakes everybody who waits. True if this call did it.
@@ -400,6 +370,7 @@ impl State {
     }
 
     /// Whether `side` would not have to wait. For channels; timers have their own rule.
+    #[inline]
     pub(crate) fn is_ready(&mut self, cap: usize, side: Side) -> bool {
         self.closed
             || match side {

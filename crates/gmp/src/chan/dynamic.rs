@@ -226,7 +226,7 @@ impl SelectedOperation<'_> {
                 unsafe { deliver(self.core, receiver, slot) };
                 Settled::Done
             }
-            Status::Permit if self.core.cap == UNBOUNDED => sender.chan().send_slow(&value, None),
+            Status::Permit if self.core.cap == UNBOUNDED => sender.chan().send_slow(&value),
             Status::Permit => sender.chan().send_permitted(&value),
             _ => Settled::Closed,
         };

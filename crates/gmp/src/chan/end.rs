@@ -18,9 +18,9 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use gmp_sched::{WaitReason, proc_hint};
+use gmp_sched::proc_hint;
 
-use super::core::{Core, Ops, Side};
+use super::core::{Core, Ops};
 use super::node::Outcome;
 use super::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, Waiter};
 use super::transfer::{Got, Sent, Settled};
@@ -195,10 +195,8 @@ impl End {
             if self.is_over() {
                 return Settled::Closed;
             }
-            // Nobody hands anything over, so there is no slot.
-            let (slot, reason) = (ptr::null_mut(), WaitReason::ChanReceive);
-            // SAFETY: the caller's waiter; a slot is not used, since there are no senders.
-            match unsafe { core.wait(st, waiter, Side::Recv, slot, reason, deadline) } {
+            // SAFETY: the caller's waiter; there are no senders.
+            match unsafe { core.wait_for_news(st, waiter, deadline) } {
                 None => return Settled::NotReady,
                 Some(Outcome::Closed) => return Settled::Closed,
                 Some(_) => {}

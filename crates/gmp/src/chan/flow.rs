@@ -3,21 +3,20 @@
 //! An operation is one look under the lock, which either moves the value, or hands it over to somebody who
 //! waits, or finds that it must wait. Hand-over is direct: the value is copied between the two stacks after
 //! unlocking, and the woken side finds its operation done; it never competes again, so values and waiters
-//! are both first come, first served. Used by `sender`, `receiver` and, through [`Ops`], by `select`.
+//! are both first come, first served. The copy and the wake are in the critical section of the lock, which costs
+//! one section less; what may park, allocate or run the code of others comes after it. Used by `sender`, `receiver` and, through [`Ops`], by `select`.
 
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
-use gmp_sched::WaitReason;
-
 use super::core::{Core, MAX_CAP, Ops, Side, State, UNBOUNDED};
 use super::list::{Block, Chain, List};
 use super::node::{Node, Outcome};
 use super::ring::Ring;
 use super::store::Store;
-use super::sync::{AtomicBool, AtomicUsize, Waiter};
+use super::sync::{AtomicBool, AtomicUsize, Critical};
 use super::transfer::{Got, Sent, Settled};
 
 /// A channel, shared by its handles (`counter`).
@@ -104,7 +103,7 @@ impl<T> Chan<T> {
     /// # Safety
     ///
     /// `st` is the locked state of this channel; `slot` takes a value.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn recv_locked(&self, st: &mut State, slot: *mut T) -> Got {
         if st.returned > 0 {
             // SAFETY: passed on.
@@ -164,9 +163,9 @@ impl<T> Chan<T> {
         // SAFETY: just popped, so valid; the lock is held. The value goes to a receiver of this channel.
         let sent = unsafe { Self::hand(receiver, place) };
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: as above.
-        let _done = unsafe { self.finish_send(sent, place) };
+        let _done = unsafe { self.finish_send(section, sent, place) };
         // SAFETY: in no chain, and its value has moved.
         unsafe { Block::free(block) };
     }
@@ -217,7 +216,7 @@ impl<T> Chan<T> {
     ///
     /// `st` is the locked state of this channel; `value` is a value, which is the channel's from now on when
     /// the result is `Stored`, `To` or `Task`.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn send_locked(&self, st: &mut State, value: *const T) -> Sent {
         if st.closed {
             return Sent::Closed;
@@ -240,127 +239,95 @@ impl<T> Chan<T> {
         }
     }
 
-    /// What is left to do after `recv_locked`, after unlocking.
+    /// What is left to do after `recv_locked`, after unlocking; closes the section of the lock.
     ///
     /// # Safety
     ///
     /// `got` comes from `recv_locked` with this slot.
-    #[inline]
-    pub(super) unsafe fn finish_recv(&self, got: Got, slot: *mut T) -> Settled {
+    #[inline(always)]
+    pub(super) unsafe fn finish_recv(&self, section: Critical, got: Got, slot: *mut T) -> Settled {
         let relay = |from, to| {
             // SAFETY: a value and a place for one, from `settle`.
             unsafe { relay::<T>(from, to) }
         };
         // SAFETY: contract.
-        unsafe { got.settle(&self.core, slot.cast(), relay) }
+        unsafe { got.settle(section, &self.core, slot.cast(), relay) }
     }
 
-    /// What is left to do after `send_locked`, after unlocking.
+    /// What is left to do after `send_locked`, after unlocking; closes the section of the lock.
     ///
     /// # Safety
     ///
     /// `sent` comes from `send_locked` with this value.
-    #[inline]
-    unsafe fn finish_send(&self, sent: Sent, value: *const T) -> Settled {
+    #[inline(always)]
+    unsafe fn finish_send(&self, section: Critical, sent: Sent, value: *const T) -> Settled {
         let relay = |from, to| {
             // SAFETY: as in `finish_recv`.
             unsafe { relay::<T>(from, to) }
         };
         // SAFETY: contract.
-        unsafe { sent.settle(&self.core, value.cast(), relay) }
+        unsafe { sent.settle(section, &self.core, value.cast(), relay) }
     }
 
     /// One attempt to receive into `slot`.
-    #[inline]
+    #[inline(never)]
     pub(super) fn try_recv_into(&self, slot: &mut MaybeUninit<T>) -> Settled {
         let mut st = self.core.lock_plain();
         // SAFETY: locked; the slot is a place for a `T`.
         let got = unsafe { self.recv_locked(&mut st, slot.as_mut_ptr()) };
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: as above.
-        unsafe { self.finish_recv(got, slot.as_mut_ptr()) }
+        unsafe { self.finish_recv(section, got, slot.as_mut_ptr()) }
     }
 
     /// One attempt to send `value`, which has moved when the result is `Done`.
-    #[inline]
+    #[inline(never)]
     pub(super) fn try_send_from(&self, value: &ManuallyDrop<T>) -> Settled {
         let value: *const T = &**value;
         let mut st = self.core.lock_plain();
         // SAFETY: locked; the caller gives the value away on success.
         let sent = unsafe { self.send_locked(&mut st, value) };
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: as above.
-        unsafe { self.finish_send(sent, value) }
+        unsafe { self.finish_send(section, sent, value) }
     }
 
-    /// Receives into `slot`, waiting if need be; `NotReady` when `deadline` has passed.
-    #[cold]
-    pub(super) fn recv_slow(
-        &self,
-        slot: &mut MaybeUninit<T>,
-        deadline: Option<Instant>,
-    ) -> Settled {
-        let place = slot.as_mut_ptr();
-        loop {
-            // Before locking: a thread's first wait may allocate.
-            let waiter = Waiter::current();
-            let mut st = self.core.lock_plain();
-            // SAFETY: locked; a place for a `T`.
-            let got = unsafe { self.recv_locked(&mut st, place) };
-            let settled = if let Got::Empty = got {
-                let (side, reason) = (Side::Recv, WaitReason::ChanReceive);
-                // SAFETY: the caller's waiter, its slot.
-                match unsafe { self.core.wait(st, waiter, side, place.cast(), reason, deadline) } {
-                    None => Settled::NotReady,
-                    Some(Outcome::Done) => Settled::Done,
-                    Some(Outcome::Closed) => Settled::Closed,
-                    Some(_) => Settled::Again,
-                }
-            } else {
-                self.core.publish(&st);
-                drop(st);
-                // SAFETY: as above.
-                unsafe { self.finish_recv(got, place) }
-            };
-            if settled != Settled::Again {
-                return settled;
-            }
-        }
+    /// Receives into `slot` after an attempt that was in vain, waiting if need be: `Done` or `Closed`.
+    #[inline]
+    pub(super) fn recv_slow(&self, slot: &mut MaybeUninit<T>) -> Settled {
+        let place = slot.as_mut_ptr().cast();
+        // SAFETY: a place for a `T`, used for nothing else meanwhile.
+        let wait = || Some(unsafe { self.core.wait_to_recv(place) });
+        in_turns(wait, || self.try_recv_into(slot))
     }
 
-    /// Sends `value`, waiting if need be; `NotReady` when `deadline` has passed. It has moved when `Done`.
+    /// As [`recv_slow`](Chan::recv_slow); `NotReady` when `deadline` has passed.
     #[cold]
-    pub(super) fn send_slow(&self, value: &ManuallyDrop<T>, deadline: Option<Instant>) -> Settled {
-        let place: *const T = &**value;
-        loop {
-            // Before locking: a thread's first wait may allocate.
-            let waiter = Waiter::current();
-            let mut st = self.core.lock_plain();
-            // SAFETY: locked; the caller gives the value away on success.
-            let sent = unsafe { self.send_locked(&mut st, place) };
-            let settled = if let Sent::Full = sent {
-                let (side, reason) = (Side::Send, WaitReason::ChanSend);
-                // SAFETY: the caller's waiter, its value; whoever pops the node moves the value out.
-                match unsafe {
-                    self.core.wait(st, waiter, side, place.cast_mut().cast(), reason, deadline)
-                } {
-                    None => Settled::NotReady,
-                    Some(Outcome::Done) => Settled::Done,
-                    Some(Outcome::Closed) => Settled::Closed,
-                    Some(_) => Settled::Again,
-                }
-            } else {
-                self.core.publish(&st);
-                drop(st);
-                // SAFETY: as above.
-                unsafe { self.finish_send(sent, place) }
-            };
-            if settled != Settled::Again {
-                return settled;
-            }
-        }
+    pub(super) fn recv_until(&self, slot: &mut MaybeUninit<T>, deadline: Instant) -> Settled {
+        let place = slot.as_mut_ptr().cast();
+        // SAFETY: as in `recv_slow`.
+        let wait = || unsafe { self.core.wait_for(Side::Recv, place, deadline) };
+        in_turns(wait, || self.try_recv_into(slot))
+    }
+
+    /// Sends `value` after an attempt that was in vain, waiting if need be: `Done` (it has moved) or `Closed`.
+    #[inline]
+    pub(super) fn send_slow(&self, value: &ManuallyDrop<T>) -> Settled {
+        let place = ptr::from_ref(value).cast_mut().cast();
+        // SAFETY: the caller's value; whoever pops the node moves it out.
+        let wait = || Some(unsafe { self.core.wait_to_send(place) });
+        in_turns(wait, || self.try_send_from(value))
+    }
+
+    /// As [`send_slow`](Chan::send_slow); `NotReady` when `deadline` has passed.
+    #[cold]
+    pub(super) fn send_until(&self, value: &ManuallyDrop<T>, deadline: Instant) -> Settled {
+        let place = ptr::from_ref(value).cast_mut().cast();
+        // SAFETY: as in `send_slow`.
+        let wait = || unsafe { self.core.wait_for(Side::Send, place, deadline) };
+        in_turns(wait, || self.try_send_from(value))
     }
 
     /// Uses the place that a dynamic send was promised: `Done`, or `Closed`. Never waits.
@@ -371,9 +338,9 @@ impl<T> Chan<T> {
         // SAFETY: locked; the caller gives the value away on success. There is room: it was reserved.
         let sent = unsafe { self.send_locked(&mut st, value) };
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: as above.
-        unsafe { self.finish_send(sent, value) }
+        unsafe { self.finish_send(section, sent, value) }
     }
 
     /// Gives back the place that a dynamic send was promised.
@@ -382,10 +349,10 @@ impl<T> Chan<T> {
         st.reserved -= 1;
         let wake = self.refill(&mut st);
         self.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         if let Some((sender, outcome)) = wake {
             // SAFETY: popped for this place.
-            unsafe { Node::wake(sender, outcome) };
+            unsafe { Node::wake_in(&section, sender, outcome) };
         }
     }
 
@@ -425,13 +392,33 @@ impl<T> Chan<T> {
             // SAFETY: locked; a place for a `T`.
             let got = unsafe { self.recv_locked(&mut st, slot.as_mut_ptr()) };
             self.core.publish(&st);
-            drop(st);
+            let section = st.unlock();
             // SAFETY: received into this slot.
-            if unsafe { self.finish_recv(got, slot.as_mut_ptr()) } != Settled::Done {
+            if unsafe { self.finish_recv(section, got, slot.as_mut_ptr()) } != Settled::Done {
                 return;
             }
             // SAFETY: received just now.
             drop(unsafe { slot.assume_init() });
+        }
+    }
+}
+
+/// Waits, and tries again when told to, until the operation is over or the wait.
+#[inline]
+fn in_turns(
+    mut wait: impl FnMut() -> Option<Outcome>,
+    mut attempt: impl FnMut() -> Settled,
+) -> Settled {
+    loop {
+        match wait() {
+            None => return Settled::NotReady,
+            Some(Outcome::Done) => return Settled::Done,
+            Some(Outcome::Closed) => return Settled::Closed,
+            Some(_) => {}
+        }
+        let settled = attempt();
+        if settled.is_final() {
+            return settled;
         }
     }
 }

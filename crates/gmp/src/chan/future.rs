@@ -185,9 +185,9 @@ impl<T> Reception<T> {
             return Settled::NotReady;
         }
         chan.core.publish(&st);
-        drop(st);
+        let section = st.unlock();
         // SAFETY: received into this slot.
-        unsafe { chan.finish_recv(got, self.slot.as_mut_ptr()) }
+        unsafe { chan.finish_recv(section, got, self.slot.as_mut_ptr()) }
     }
 
     fn poll_timer(&mut self, timer: &Arc<TimerCore>, waker: &Waker) -> Poll<Result<T, RecvError>> {

@@ -24,7 +24,7 @@ use gmp_sched::{Claim, WaitReason};
 use super::core::Core;
 use super::node::{Node, Outcome};
 use super::select::{Case, Limit, Status, draw};
-use super::sync::{CHECKED, Critical, Lent, Waiter, critical, lend, mutant, park, park_until};
+use super::sync::{CHECKED, Critical, Lent, Waiter, critical, lend, mutant, park_in, park_until};
 use super::timer::earlier;
 use crate::time::now;
 
@@ -99,10 +99,9 @@ impl<'s, 'a> Gather<'s, 'a> {
     #[cold]
     pub(super) fn run(&mut self, limit: Limit, biased: bool) -> Option<(usize, Status)> {
         loop {
-            // Before locking: a thread's first wait may allocate.
-            let waiter = Waiter::current();
             self.cases.iter().filter_map(|case| case.core).for_each(Core::check);
-            let section = self.lock();
+            let (waiter, section) = Waiter::in_section();
+            self.lock(&section);
             if let Some(index) = self.look(biased) {
                 if let Some(status) = self.fire(section, index) {
                     return Some((index, status));
@@ -113,7 +112,7 @@ impl<'s, 'a> Gather<'s, 'a> {
                 Limit::Never => None,
                 Limit::At(deadline) if deadline > now() => Some(deadline),
                 Limit::Now | Limit::At(_) => {
-                    self.unlock(section);
+                    self.unlock();
                     return None;
                 }
             };
@@ -124,24 +123,22 @@ impl<'s, 'a> Gather<'s, 'a> {
     }
 
     #[inline]
-    fn lock(&mut self) -> Critical {
-        let section = critical();
+    fn lock(&mut self, section: &Critical) {
         for at in 0..self.channels {
             // SAFETY: below the number of channels.
-            unsafe { Lane::channel(self.lanes.as_ptr(), at) }.lock_in(&section);
+            unsafe { Lane::channel(self.lanes.as_ptr(), at) }.lock_in(section);
         }
-        section
     }
 
+    /// The section stays open.
     #[inline]
-    fn unlock(&mut self, section: Critical) {
+    fn unlock(&mut self) {
         for at in 0..self.channels {
             // SAFETY: below the number of channels.
             let core = unsafe { Lane::channel(self.lanes.as_ptr(), at) };
             // SAFETY: taken by `lock`, in this section.
             unsafe { core.unlock_in() };
         }
-        drop(section);
     }
 
     /// A case that is ready now; any, or the first. All channels are locked.
@@ -176,8 +173,8 @@ impl<'s, 'a> Gather<'s, 'a> {
         let st = unsafe { core.state() };
         // SAFETY: as above.
         let act = unsafe { self.cases[index].act(core, st) };
-        self.unlock(section);
-        self.cases[index].settle(core, act)
+        self.unlock();
+        self.cases[index].settle(section, core, act)
     }
 
     /// Steps 3 and 4. `None`: look again.
@@ -222,13 +219,17 @@ impl<'s, 'a> Gather<'s, 'a> {
                 // SAFETY: taken by `lock`, in this section.
                 unsafe { core.unlock_in() };
             }
-            drop(section);
         };
         match deadline {
             // SAFETY: the caller's waiter; who readies it has won the claim, so it is one.
-            None => unsafe { park(waiter, reason, commit) },
+            None => unsafe { park_in(section, waiter, reason, commit) },
             // SAFETY: as above.
-            Some(deadline) => unsafe { park_until(waiter, reason, deadline, &claim, commit) },
+            Some(deadline) => unsafe {
+                park_until(waiter, reason, deadline, &claim, move || {
+                    commit();
+                    drop(section);
+                });
+            },
         }
         let winner = claim.winner();
         let won = (winner != Claim::TIMED_OUT).then(|| winner - 1);

@@ -31,7 +31,7 @@
 //! A lock, a ring or a chain of blocks, and two queues of waiters whose nodes lie on the waiting stacks
 //! (`node`). A value goes straight from the sender's stack to the waiting receiver's, or back (`flow`). What
 //! is needed to decide is kept apart from the element type (`core`), so that `select` is compiled once.
-//! Waiting allocates nothing. In reading order: `node` (who waits), `core` (what is decided), `transfer` and
+//! Waiting allocates nothing. In reading order: `node` (who waits), `core` (what is decided), `wait` (how), `transfer` and
 //! `flow` (how values move), `ring`, `list` and `store` (where they lie), `sender`, `receiver`, `iter`,
 //! `counter` (the handles), `select`, `gather` (several at once), `select_macro`, `arm`, `dynamic` (its two
 //! faces), `timer`, `end`, `future`, `stream` (asynchronous code).
@@ -59,6 +59,7 @@ mod stream;
 pub(crate) mod sync;
 pub(crate) mod timer;
 mod transfer;
+mod wait;
 
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ use std::task::Waker;
 
 use gmp_sched::Claim;
 
-use super::sync::{Cell, Waiter};
+use super::sync::{Cell, Critical, Waiter, critical};
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,12 +160,23 @@ impl Node {
     /// The caller popped `node` (N3), which is not a task's, and calls this once.
     #[inline]
     pub(crate) unsafe fn wake(node: NonNull<Node>, outcome: Outcome) {
+        // SAFETY: passed on.
+        unsafe { Node::wake_in(&critical(), node, outcome) };
+    }
+
+    /// As [`wake`](Node::wake), for who is in a section already.
+    ///
+    /// # Safety
+    ///
+    /// As for `wake`.
+    #[inline]
+    pub(crate) unsafe fn wake_in(section: &Critical, node: NonNull<Node>, outcome: Outcome) {
         // SAFETY: the node is the caller's until `ready` (contract).
         let this = unsafe { node.as_ref() };
         this.outcome.set(outcome);
         if let Some(waiter) = this.waiter {
             // SAFETY: once (contract); it was linked, so its commit has begun.
-            unsafe { waiter.ready() };
+            unsafe { waiter.ready_in(section) };
         }
     }
 
@@ -256,14 +267,33 @@ impl Queue {
         old.linked.set(false);
     }
 
+    /// As [`unlink`](Queue::unlink), for the first one.
+    ///
+    /// # Safety
+    ///
+    /// `node` is the first of this queue.
+    #[inline]
+    unsafe fn unlink_first(&mut self, node: NonNull<Node>) {
+        // SAFETY: linked (contract), so valid.
+        let old = unsafe { node.as_ref() };
+        let next = old.next.get();
+        self.head = next;
+        // SAFETY: a neighbour is linked, so valid.
+        match unsafe { next.as_ref() } {
+            None => self.tail = ptr::null(),
+            Some(next) => next.prev.set(ptr::null()),
+        }
+        old.linked.set(false);
+    }
+
     /// The one that has waited longest and still waits, taken out and won. Those that somebody else has won
     /// meanwhile are dropped on the way; they take care of themselves (N4).
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<NonNull<Node>> {
         loop {
             let node = NonNull::new(self.head.cast_mut())?;
-            // SAFETY: linked in this queue.
-            unsafe { self.unlink(node.as_ptr()) };
+            // SAFETY: linked in this queue, before the others.
+            unsafe { self.unlink_first(node) };
             // SAFETY: valid until the lock is released at least (N2).
             if unsafe { node.as_ref() }.try_claim() {
                 return Some(node);
@@ -280,8 +310,8 @@ impl Queue {
             if unsafe { node.as_ref() }.is_open() {
                 return true;
             }
-            // SAFETY: linked in this queue.
-            unsafe { self.unlink(node.as_ptr()) };
+            // SAFETY: linked in this queue, before the others.
+            unsafe { self.unlink_first(node) };
         }
     }
 }

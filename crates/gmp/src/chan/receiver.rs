@@ -158,7 +158,7 @@ impl<T> Receiver<T> {
             Outlook::Drained => Settled::Closed,
         };
         if !settled.is_final() {
-            settled = chan.recv_slow(&mut slot, None);
+            settled = chan.recv_slow(&mut slot);
         }
         if settled != Settled::Done {
             return Err(RecvError);
@@ -263,7 +263,11 @@ impl<T> Receiver<T> {
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let mut slot = MaybeUninit::uninit();
         let Some(chan) = self.chan() else { return self.rare_until(slot, deadline) };
-        match chan.recv_slow(&mut slot, deadline) {
+        let settled = match deadline {
+            None => chan.recv_slow(&mut slot),
+            Some(deadline) => chan.recv_until(&mut slot, deadline),
+        };
+        match settled {
             // SAFETY: `Done` says that the slot was filled.
             Settled::Done => Ok(unsafe { slot.assume_init() }),
             Settled::Closed => Err(RecvTimeoutError::Closed),

@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::core::{Core, Side, State, UNBOUNDED};
 use super::gather::{Gather, Lane};
 use super::node::Node;
-use super::sync::fastrand;
+use super::sync::{Critical, fastrand};
 use super::transfer::{Got, Sent, Settled};
 
 /// One operation of a select.
@@ -121,18 +121,19 @@ impl<'a> Case<'a> {
         act
     }
 
-    /// After unlocking: does the rest. `None` when nothing has happened and it is worth another look.
+    /// After unlocking: does the rest, and closes the section of the lock. `None` when nothing has happened and it is worth
+    /// another look.
     #[inline]
-    pub(super) fn settle(&self, core: &Core, act: Act) -> Option<Status> {
+    pub(super) fn settle(&self, section: Critical, core: &Core, act: Act) -> Option<Status> {
         let relay = |from: *const (), to: *mut ()| {
             // SAFETY: a value of the channel and a place for one, from `settle`.
             unsafe { (core.ops.relay)(from, to) }
         };
         let settled = match act {
             // SAFETY: the slot is as `Case::new` demands.
-            Act::Recv(got) => unsafe { got.settle(core, self.slot, relay) },
+            Act::Recv(got) => unsafe { got.settle(section, core, self.slot, relay) },
             // SAFETY: as above.
-            Act::Send(sent) => unsafe { sent.settle(core, self.slot, relay) },
+            Act::Send(sent) => unsafe { sent.settle(section, core, self.slot, relay) },
             Act::Grant(status) => return status,
         };
         match settled {
@@ -200,8 +201,7 @@ fn glance(cases: &mut [Case<'_>]) -> Option<(usize, Status)> {
     let mut st = core.lock();
     // SAFETY: just locked.
     let act = unsafe { case.act(core, &mut st) };
-    drop(st);
-    Some((index, case.settle(core, act)?))
+    Some((index, case.settle(st.unlock(), core, act)?))
 }
 
 /// One of the `ready` cases that are marked so; each with the same probability.

@@ -68,7 +68,7 @@ impl<T> Sender<T> {
             settled = self.chan().try_send_from(&value);
         }
         if !settled.is_final() {
-            settled = self.chan().send_slow(&value, None);
+            settled = self.chan().send_slow(&value);
         }
         if settled == Settled::Done {
             Ok(())
@@ -125,7 +125,11 @@ impl<T> Sender<T> {
 
     fn send_until(&self, value: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
         let value = ManuallyDrop::new(value);
-        match self.chan().send_slow(&value, deadline) {
+        let settled = match deadline {
+            None => self.chan().send_slow(&value),
+            Some(deadline) => self.chan().send_until(&value, deadline),
+        };
+        match settled {
             Settled::Done => Ok(()),
             Settled::Closed => Err(SendTimeoutError::Closed(ManuallyDrop::into_inner(value))),
             _ => Err(SendTimeoutError::Timeout(ManuallyDrop::into_inner(value))),

@@ -85,7 +85,7 @@ impl<T> Lock<T> {
         LockGuard(self)
     }
 
-    pub(crate) fn lock_in_turns(&self) -> LockGuard<'_, T> {
+    pub(crate) fn lock_with(&self, _section: Critical, _in_turns: bool) -> LockGuard<'_, T> {
         self.lock()
     }
 
@@ -120,6 +120,18 @@ impl<T> Lock<T> {
 #[derive(Debug)]
 pub(crate) struct LockGuard<'a, T>(&'a Lock<T>);
 
+impl<T> LockGuard<'_, T> {
+    pub(crate) fn unlock(self) -> Critical {
+        drop(self);
+        critical()
+    }
+
+    pub(crate) unsafe fn park(self, waiter: Waiter, reason: WaitReason) {
+        // SAFETY: passed on.
+        unsafe { park(waiter, reason, move || drop(self)) };
+    }
+}
+
 impl<T> Deref for LockGuard<'_, T> {
     type Target = T;
 
@@ -149,6 +161,15 @@ pub(crate) struct Waiter(&'static (Mutex<bool>, Condvar));
 impl Waiter {
     pub(crate) fn current() -> Waiter {
         Waiter(Box::leak(Box::new((Mutex::new(false), Condvar::new()))))
+    }
+
+    pub(crate) fn in_section() -> (Waiter, Critical) {
+        (Waiter::current(), critical())
+    }
+
+    pub(crate) unsafe fn ready_in(self, _section: &Critical) {
+        // SAFETY: passed on.
+        unsafe { self.ready() };
     }
 
     pub(crate) unsafe fn ready(self) {
@@ -194,6 +215,17 @@ pub(crate) unsafe fn park<C: FnOnce()>(waiter: Waiter, _: WaitReason, commit: C)
         commit();
     }
     waiter.wait();
+}
+
+/// As `gmp_sched::park_in`.
+pub(crate) unsafe fn park_in<C: FnOnce()>(
+    _section: Critical,
+    waiter: Waiter,
+    reason: WaitReason,
+    commit: C,
+) {
+    // SAFETY: passed on.
+    unsafe { park(waiter, reason, commit) }
 }
 
 /// As `gmp_sched::park_until`. Models have no clock: the deadline never comes.

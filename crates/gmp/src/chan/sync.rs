@@ -9,7 +9,7 @@ mod imp {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 
     pub(crate) use gmp_sched::{
-        Critical, Lock, LockGuard, Waiter, critical, fastrand, park, park_until,
+        Critical, Lock, LockGuard, Waiter, critical, fastrand, park, park_in, park_until,
     };
 
     /// Whether a model checker looks at every use of a [`Cell`].

@@ -13,9 +13,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gmp_sched::WaitReason;
-
-use super::core::{Core, Ops, Side};
+use super::core::{Core, Ops};
 use super::node::Outcome;
 use super::receiver::Receiver;
 use super::sync::Waiter;
@@ -161,12 +159,8 @@ impl TimerCore {
                 return None;
             }
             let until = earlier(deadline, schedule.when);
-            // Nobody hands anything over, so there is no slot; whoever wakes says `Again`.
-            let slot = ptr::null_mut();
-            // SAFETY: the caller's waiter; a slot is not used, since there are no senders.
-            let _woken = unsafe {
-                self.core.wait(st, waiter, Side::Recv, slot, WaitReason::ChanReceive, until)
-            };
+            // SAFETY: the caller's waiter; there are no senders. Whoever wakes says `Again`.
+            let _woken = unsafe { self.core.wait_for_news(st, waiter, until) };
         }
     }
 

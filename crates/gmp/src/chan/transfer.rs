@@ -8,7 +8,7 @@ use gmp_sched::WaitReason;
 
 use super::core::Core;
 use super::node::{Node, Outcome};
-use super::sync::{Waiter, park};
+use super::sync::{Critical, Waiter, park};
 
 /// What a receive found under the lock.
 #[must_use]
@@ -62,43 +62,49 @@ impl Settled {
 }
 
 impl Got {
-    /// Does what is left to do after unlocking. Parks when the sender is a dynamic one that must first
-    /// produce its value.
+    /// Does what is left to do after unlocking, and closes the `section` in which the lock was held. Parks when the sender is a
+    /// dynamic one that must first produce its value.
     ///
     /// # Safety
     ///
     /// `slot` takes a value of the channel, and `relay` moves one from place to place.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn settle(
         self,
+        section: Critical,
         core: &Core,
         slot: *mut (),
         relay: impl FnOnce(*const (), *mut ()),
     ) -> Settled {
+        // Before the others, without a jump through a table.
+        if let Got::From(sender) = self {
+            // SAFETY: ours, and alive until it is woken (N3).
+            relay(unsafe { sender.as_ref() }.slot.get(), slot);
+            // SAFETY: popped for this receive; the value has left its slot.
+            unsafe { Node::wake_in(&section, sender, Outcome::Done) };
+            return Settled::Done;
+        }
         match self {
-            Got::Taken { wake: None, garbage: None } => Settled::Done,
             Got::Taken { wake, garbage } => {
                 if let Some((sender, outcome)) = wake {
                     // SAFETY: popped for this receive.
-                    unsafe { Node::wake(sender, outcome) };
+                    unsafe { Node::wake_in(&section, sender, outcome) };
                 }
+                drop(section);
                 if let Some(block) = garbage {
                     // SAFETY: left the buffer of this channel in `recv_locked`.
                     unsafe { (core.ops.free)(block) };
                 }
                 Settled::Done
             }
-            Got::From(sender) => {
-                // SAFETY: ours, and alive until it is woken (N3).
-                relay(unsafe { sender.as_ref() }.slot.get(), slot);
-                // SAFETY: popped for this receive; the value has left its slot.
-                unsafe { Node::wake(sender, Outcome::Done) };
-                Settled::Done
+            Got::Await(sender) => {
+                drop(section);
+                // SAFETY: passed on.
+                unsafe { await_pledge(sender, slot) }
             }
-            // SAFETY: passed on.
-            Got::Await(sender) => unsafe { await_pledge(sender, slot) },
             Got::Closed => Settled::Closed,
-            Got::Empty => Settled::NotReady,
+            // The former: see above.
+            Got::From(_) | Got::Empty => Settled::NotReady,
         }
     }
 }
@@ -128,14 +134,15 @@ unsafe fn await_pledge(sender: NonNull<Node>, slot: *mut ()) -> Settled {
 }
 
 impl Sent {
-    /// Does what is left to do after unlocking.
+    /// Does what is left to do after unlocking, and closes the `section` in which the lock was held.
     ///
     /// # Safety
     ///
     /// `value` is the value sent, and `relay` moves one from place to place.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn settle(
         self,
+        section: Critical,
         core: &Core,
         value: *const (),
         relay: impl FnOnce(*const (), *mut ()),
@@ -146,10 +153,11 @@ impl Sent {
                 // SAFETY: ours, and alive until it is woken (N3).
                 relay(value, unsafe { receiver.as_ref() }.slot.get());
                 // SAFETY: popped for this send; its slot is filled.
-                unsafe { Node::wake(receiver, Outcome::Done) };
+                unsafe { Node::wake_in(&section, receiver, Outcome::Done) };
                 Settled::Done
             }
             Sent::Task(waker) => {
+                drop(section);
                 if let Some(waker) = waker {
                     waker.wake();
                 }
@@ -158,6 +166,7 @@ impl Sent {
             Sent::Closed => Settled::Closed,
             Sent::Full => Settled::NotReady,
             Sent::Grow => {
+                drop(section);
                 // SAFETY: the lock is not held.
                 unsafe { (core.ops.grow)(core) };
                 Settled::Again
