@@ -61,6 +61,8 @@ pub(crate) struct Record {
     goroutine: Cell<u64>,
     sleeps: Cell<Sleeps>,
     seen: Cell<Option<Seen>>,
+    /// It was stopped at once the last time; and its marks then.
+    hog: Cell<Option<u32>>,
 }
 
 /// A goroutine's thread at the last look: the marks that it had wiped off, and its sleeps beside stops.
@@ -98,6 +100,7 @@ impl Record {
         if self.goroutine.replace(goroutine) != goroutine {
             self.sleeps.set(Sleeps::Unknown);
             self.seen.set(None);
+            self.hog.set(None);
         }
     }
 
@@ -121,6 +124,11 @@ impl Record {
         });
     }
 
+    /// Whether `goroutine` was a hog, and has not called the runtime since.
+    fn is_still_hog(&self, goroutine: u64, wiped: u32) -> bool {
+        self.goroutine.get() == goroutine && self.hog.get() == Some(wiped)
+    }
+
     /// How `goroutine` is to be stopped, and notes how its thread is now: it has wiped off so many marks, and the
     /// kernel counts so many `sleeps` and so much CPU time.
     fn way(&self, goroutine: u64, wiped: u32, sleeps: u64, cpu: u64) -> Answer {
@@ -133,19 +141,25 @@ impl Record {
         if undisturbed.is_some_and(|before| now.others.wrapping_sub(before.others) as i64 > 0) {
             self.has_slept(cpu);
         }
-        match self.sleeps.get() {
+        let way = match self.sleeps.get() {
             Sleeps::Harmless => Answer::Now,
             Sleeps::Suspect { until } | Sleeps::Harmful { until } if cpu < until => Answer::Later,
             _ if undisturbed.is_some() => Answer::Now,
             _ if before.is_some() => Answer::Later,
             _ => Answer::Unknown,
-        }
+        };
+        self.hog.set((way == Answer::Now).then_some(wiped));
+        way
     }
 }
 
 impl Scheduler {
-    /// Asks `m`'s thread to stop, in one of the two ways. By the monitor.
-    pub(crate) fn ask(&self, m: &M) -> Answer {
+    /// Asks `m`'s thread to stop, in one of the two ways. By the monitor. `computes`: it has had a CPU all the time in this
+    /// slice; if it was a hog before, it is one, and what the kernel knows of it is not looked up, which takes 10 µs.
+    pub(crate) fn ask(&self, m: &M, computes: bool) -> Answer {
+        if computes && goroutine(m).is_some_and(|g| m.awake.is_still_hog(g, m.hold.wiped())) {
+            return if self.signal(m) { Answer::Now } else { Answer::Never };
+        }
         let (asleep, sleeps) = self.rest(m);
         let cpu = self.cpu_time(m);
         if asleep {
@@ -207,7 +221,9 @@ mod tests {
     #[test]
     fn who_computes_from_one_look_to_the_next_is_a_hog() {
         let record = seen();
+        assert!(!record.is_still_hog(3, 5));
         assert_eq!(record.way(3, 5, 70, 0), Now);
+        assert!(record.is_still_hog(3, 5) && !record.is_still_hog(3, 6));
         record.stopped();
         assert_eq!(record.way(3, 5, 71, 0), Now);
         assert_eq!(record.way(4, 5, 71, 0), Unknown, "another goroutine");

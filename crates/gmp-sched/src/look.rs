@@ -180,7 +180,8 @@ pub(crate) fn look(
     if !sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
         return now + ALERT;
     }
-    now + match sched.stop(m) {
+    let computes = cpu.is_some() && (now - seen.since).saturating_sub(used) < STILL;
+    now + match sched.stop(m, computes) {
         Answer::Now => UNANSWERED,
         Answer::Later | Answer::Unknown | Answer::Never => ALERT,
         Answer::Asleep => STILL,

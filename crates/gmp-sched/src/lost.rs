@@ -216,7 +216,7 @@ fn look_at(sched: &'static Scheduler, m: &'static M, now: u64, most: u64) -> boo
         return false;
     }
     if cpu.saturating_sub(record.first.get()) >= GRACE {
-        match sched.ask(m) {
+        match sched.ask(m, false) {
             Answer::Now | Answer::Later | Answer::Asleep | Answer::Unknown | Answer::Never => {}
         }
     }
