@@ -53,7 +53,7 @@ pub(super) fn calls(most: u64, done: impl Fn(usize) -> bool) -> (usize, usize) {
                     1 => poll(&socket),
                     _ => receive(&socket),
                 };
-                // Whose first calls are its first steps is seen asleep before it has computed for long.
+                // Who begins with calls is seen asleep before it has computed for long.
                 let failed = (0..12).map(call).sum();
                 counts.1.fetch_add(failed, Ordering::Relaxed);
                 for round in (number..).take_while(|_| !stop.load(Ordering::Relaxed)) {
