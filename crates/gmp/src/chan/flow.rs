@@ -4,7 +4,8 @@
 //! waits, or finds that it must wait. Hand-over is direct: the value is copied between the two stacks after
 //! unlocking, and the woken side finds its operation done; it never competes again, so values and waiters
 //! are both first come, first served. The copy and the wake are in the critical section of the lock, which costs
-//! one section less; what may park, allocate or run the code of others comes after it. Used by `sender`, `receiver` and, through [`Ops`], by `select`.
+//! one section less; what may park, allocate or run the code of others comes after it. Used by `sender`, `receiver` and,
+//! through [`Ops`], by `select`.
 
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -297,19 +298,21 @@ impl<T> Chan<T> {
     /// Receives into `slot` after an attempt that was in vain, waiting if need be: `Done` or `Closed`.
     #[inline]
     pub(super) fn recv_slow(&self, slot: &mut MaybeUninit<T>) -> Settled {
-        let place = slot.as_mut_ptr().cast();
+        let place: *mut MaybeUninit<T> = slot;
         // SAFETY: a place for a `T`, used for nothing else meanwhile.
-        let wait = || Some(unsafe { self.core.wait_to_recv(place) });
-        in_turns(wait, || self.try_recv_into(slot))
+        let wait = || Some(unsafe { self.core.wait_to_recv(place.cast()) });
+        // SAFETY: the caller's, and no wait goes on.
+        in_turns(wait, || self.try_recv_into(unsafe { &mut *place }))
     }
 
     /// As [`recv_slow`](Chan::recv_slow); `NotReady` when `deadline` has passed.
     #[cold]
     pub(super) fn recv_until(&self, slot: &mut MaybeUninit<T>, deadline: Instant) -> Settled {
-        let place = slot.as_mut_ptr().cast();
+        let place: *mut MaybeUninit<T> = slot;
         // SAFETY: as in `recv_slow`.
-        let wait = || unsafe { self.core.wait_for(Side::Recv, place, deadline) };
-        in_turns(wait, || self.try_recv_into(slot))
+        let wait = || unsafe { self.core.wait_for(Side::Recv, place.cast(), deadline) };
+        // SAFETY: as there.
+        in_turns(wait, || self.try_recv_into(unsafe { &mut *place }))
     }
 
     /// Sends `value` after an attempt that was in vain, waiting if need be: `Done` (it has moved) or `Closed`.
