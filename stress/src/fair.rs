@@ -92,6 +92,22 @@ fn cpu_time() -> Duration {
         .sum()
 }
 
+/// Looks each millisecond for `time`: how many CPUs are used, and for how long at a stretch more than one and a half.
+fn use_of_cpus(time: Duration) -> (f64, f64) {
+    let (begun, first) = (Instant::now(), cpu_time());
+    let (mut then, mut before, mut stretch, mut most) = (begun, first, 0.0_f64, 0.0_f64);
+    while begun.elapsed() < time {
+        thread::sleep(Duration::from_millis(1));
+        let (now, cpu) = (Instant::now(), cpu_time());
+        let wall = (now - then).as_secs_f64();
+        let exceeds = cpu.saturating_sub(before).as_secs_f64() > 1.5 * wall;
+        stretch = if exceeds { stretch + wall } else { 0.0 };
+        most = most.max(stretch);
+        (then, before) = (now, cpu);
+    }
+    ((before - first).as_secs_f64() / (then - begun).as_secs_f64(), most)
+}
+
 /// Goroutines on one processor that compute, some of them after having slept without saying so: together they use one
 /// CPU and hardly more.
 pub(crate) fn procs_are_kept(run: &Run) -> Result<String, String> {
@@ -110,16 +126,17 @@ pub(crate) fn procs_are_kept(run: &Run) -> Result<String, String> {
             })
             .collect();
         gmp::time::sleep(Duration::from_millis(200));
-        let (cpu, wall) = (cpu_time(), Instant::now());
-        gmp::time::sleep(run.time);
-        let used = (cpu_time() - cpu).as_secs_f64() / wall.elapsed().as_secs_f64();
+        let used = gmp::blocking(|| use_of_cpus(run.time));
         hogs.finish();
         sleepers.into_iter().for_each(|sleeper| drop(sleeper.join()));
         (used, metrics().total.retaken)
     };
     // SAFETY: no thread-local is kept over a park.
-    let (used, retaken) = unsafe { Builder::new().max_procs(1).run(body) };
-    Ok(format!("with GOMAXPROCS=1 goroutines used {used:.3} CPUs; {retaken} Ps retaken"))
+    let ((used, most), retaken) = unsafe { Builder::new().max_procs(1).run(body) };
+    let most = 1e3 * most;
+    Ok(format!(
+        "with GOMAXPROCS=1 goroutines used {used:.3} CPUs, more than one for {most:.1} ms at a stretch; {retaken} Ps retaken"
+    ))
 }
 
 /// Work per second of two hogs per processor, with slices of 10 ms and 1 ms, against slices that never end.

@@ -65,5 +65,7 @@ fn one(
     let after = metrics().total;
     let stops = after.preempted_by_signal - before.preempted_by_signal;
     let retaken = after.retaken - before.retaken;
-    Ok(format!("{hogs} hogs, {rounds} rounds, {stops} stops, {retaken} retaken, {latency}"))
+    Ok(format!(
+        "{hogs} hogs, {rounds} rounds with the right sums, {stops} stops, {retaken} retaken, {latency}"
+    ))
 }

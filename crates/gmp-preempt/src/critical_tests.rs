@@ -36,7 +36,7 @@ impl Sim {
     }
 
     fn request(&self) {
-        if self.word.ask() == Ask::Send {
+        if self.word.ask(crate::word::When::Now) == Ask::Send {
             // A swap, not a store: loom lets a store be older than a swap that has not read it.
             self.pending.swap(true, Ordering::SeqCst);
             self.word.sent();

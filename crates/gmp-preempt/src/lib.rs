@@ -28,7 +28,7 @@
 //!
 //! # Nouns
 //!
-//! - [`Target`]: one thread, as its monitor sees it. `request`, `is_stopped`, `resume`.
+//! - [`Target`]: one thread, as its monitor sees it. `request`, `request_later`, `is_stopped`, `resume`.
 //! - [`OnStop`]: runs on the stopped thread and decides: stop or not, and who goes on instead.
 //! - [`critical()`]: a section in which the thread is not stopped. A plain counter.
 //! - [`Observed`]: a thread that is looked at and never stopped.
@@ -57,7 +57,7 @@
 //! # Code map, in reading order
 //!
 //! `word.rs` the state word and its protocol (model-checked) · `target.rs` a word joined to a thread ·
-//! `signal.rs` which signal, who else gets it, the handler · `critical.rs` sections that are not stopped
+//! `signal.rs` which signal, who else gets it, the handler · `tick.rs` a signal that no system call sees · `critical.rs` sections that are not stopped
 //! (model-checked) · `current.rs` the thread-locals · `sigstack.rs` a stack for the handler · `probe.rs`
 //! running or asleep · `libraries.rs` places not to stop at · `barrier.rs` the asymmetric fence (model-checked) · `monitor.rs`, `roster.rs` time
 //! slices for plain threads · `sys/` the system calls · `sync.rs` std or loom.
@@ -68,7 +68,8 @@
 //! - A stopped thread keeps what it holds: locks, the allocator's arena. Who waits for one of those waits
 //!   until the thread runs again; so stop only threads that you resume in bounded time.
 //! - A signal may interrupt a system call that the kernel does not restart (`poll`, `nanosleep`, ...).
-//!   Look with [`Probe`] first and leave sleepers alone.
+//!   Look with [`Probe`] first and leave sleepers alone; of those that sleep now and then ask with
+//!   [`request_later`](Target::request_later).
 //! - After `fork` the child has one thread, and no monitor.
 //! - A library that `dlopen` loads gets its thread-locals lazily from glibc: a foreign SIGURG that hits a
 //!   thread which never attached may then allocate in the handler.
@@ -79,6 +80,8 @@ mod word;
 mod target;
 
 mod signal;
+
+mod tick;
 
 mod critical;
 

@@ -191,7 +191,9 @@ impl Roster {
                 Ok(Verdict::Running) => {
                     member.give(Order::Halt);
                     *state = State::Arriving;
-                    if target.request().is_err() {
+                    // Likely to sleep again: not in the middle of a call, if the system can do that.
+                    let asked = target.request_later().or_else(|_| target.request());
+                    if asked.is_err() {
                         self.lose(index);
                     }
                 }

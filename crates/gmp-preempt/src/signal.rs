@@ -99,6 +99,11 @@ pub(crate) fn send(thread: sys::ThreadId) -> io::Result<()> {
     sys::send_signal(thread, SIGNAL, (&raw const COOKIE).cast())
 }
 
+/// Makes a timer that sends the same to a thread of this process that has not ended; returns its number.
+pub(crate) fn timer(thread: sys::ThreadId) -> io::Result<u32> {
+    sys::timer_create(thread, SIGNAL, (&raw const COOKIE).cast())
+}
+
 /// Lets the calling thread take the signal; returns whether it was blocked.
 pub(crate) fn unblock() -> io::Result<bool> {
     let before = mask(libc::SIG_UNBLOCK, &only_ours())?;

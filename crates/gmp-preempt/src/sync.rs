@@ -13,7 +13,8 @@ pub(crate) const MODEL: bool = cfg!(loom);
 /// std's own types, for statics, thread-locals and what has only one thread.
 pub(crate) mod plain {
     pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, compiler_fence,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        compiler_fence,
     };
     pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
 }

@@ -12,8 +12,8 @@ use crate::{
     probe::Rest,
     signal,
     sigstack::SignalStack,
-    sys,
-    word::{Arrival, Ask, Resume, Stopping, Word},
+    sys, tick,
+    word::{Arrival, Ask, Resume, Stopping, When, Word},
 };
 
 /// Decides, on the target thread, whether it stops now, and passes on what the thread owns.
@@ -32,11 +32,12 @@ pub type OnStop = unsafe fn(ctx: *const ()) -> bool;
 /// - Between `on_stop` returning `true` and [`resume`](Target::resume) the thread executes nothing but
 ///   signal handlers. Registers, thread-locals, locks and `errno` are then as before: it never moves.
 /// - A resume is not lost, whether it comes before or after the thread has gone to sleep.
-/// - At most one signal is under way. None is sent once [`detach`](Target::detach) has returned or the
+/// - At most one signal is under way, beside one of [`request_later`](Target::request_later). None is sent once [`detach`](Target::detach) has returned or the
 ///   thread has ended.
 pub struct Target {
     word: Word,
     thread: sys::ThreadId,
+    timer: tick::Timer,
     on_stop: OnStop,
     ctx: *const (),
 }
@@ -49,7 +50,7 @@ unsafe impl Sync for Target {}
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Target { word, thread, on_stop: _, ctx: _ } = self;
+        let Target { word, thread, timer: _, on_stop: _, ctx: _ } = self;
         f.debug_struct("Target").field("thread", thread).field("word", word).finish()
     }
 }
@@ -80,7 +81,8 @@ impl Target {
         let stack = SignalStack::ensure()?;
         let was_blocked = signal::unblock()?;
         let thread = sys::ThreadId::current();
-        let target = Arc::new(Target { word: Word::default(), thread, on_stop, ctx });
+        let timer = tick::Timer::default();
+        let target = Arc::new(Target { word: Word::default(), thread, timer, on_stop, ctx });
         let attachment = Attachment { target: Arc::clone(&target), was_blocked, _stack: stack };
         ATTACHMENT
             .try_with(|slot| *slot.borrow_mut() = Some(attachment))
@@ -100,10 +102,29 @@ impl Target {
     /// # Errors
     /// `ESRCH` when the thread has detached; what the kernel reports when it refuses the signal.
     pub fn request(&self) -> io::Result<()> {
+        self.ask(When::Now, || signal::send(self.thread))
+    }
+
+    /// Asks the thread to stop at a place where no system call of it sees that: none fails with `EINTR`, whichever it is and
+    /// whenever it begins.
+    ///
+    /// The price is time: the thread stops at a tick of the kernel's clock that finds it running, after up to 10 ms of CPU
+    /// time (4 ms with `HZ=250`) if it computes, and at some later tick if it computes for a part of the time only.
+    /// [`request`](Target::request) does not wait for that. Else as `request`. What it rests on is in `tick.rs`; on kernels
+    /// before 5.9 it can still happen that a call is interrupted, more seldom than by `request`.
+    ///
+    /// # Errors
+    /// `Unsupported` where the system has no such thing; `EAGAIN` when the process has as many timers and queued signals as
+    /// it may (`RLIMIT_SIGPENDING`). Then the thread has not been asked, and `request` may do. Else as `request`.
+    pub fn request_later(&self) -> io::Result<()> {
+        self.ask(When::Later, || self.timer.set(self.thread))
+    }
+
+    fn ask(&self, when: When, send: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         // An asker that is itself stopped between A1 and A3 would make `detach` wait for its resume.
         let _held = crate::critical();
-        match self.word.ask() {
-            Ask::Send => match signal::send(self.thread) {
+        match self.word.ask(when) {
+            Ask::Send => match send() {
                 Ok(()) => {
                     self.word.sent();
                     Ok(())
@@ -159,6 +180,17 @@ impl Target {
     pub fn rest(&self) -> io::Result<Rest> {
         self.present()?;
         sys::rest(self.thread)
+    }
+
+    /// Whether the system call in which the thread sleeps goes on after [`request`](Target::request), as far as that is known:
+    /// it waits for a page, for a lock or another futex without a timeout, for a pipe, or uninterruptibly. `Some(false)` of other
+    /// calls, `None` of a thread that does not sleep. Some tens of microseconds. Allocates nothing.
+    ///
+    /// # Errors
+    /// As [`is_asleep`](Target::is_asleep).
+    pub fn restarts(&self) -> io::Result<Option<bool>> {
+        self.present()?;
+        sys::restarts(self.thread)
     }
 
     /// Stops the calling thread of its own will: calls `on_stop`, and sleeps until
@@ -245,6 +277,7 @@ impl Drop for Attachment {
         self.target.word.detach();
         // SAFETY: null.
         current::with(|local| unsafe { local.set_target(std::ptr::null()) });
+        self.target.timer.delete();
         if self.was_blocked {
             signal::block();
         }

@@ -5,13 +5,16 @@
 //! futex on which a stopped thread sleeps. Only `target.rs` uses it.
 //!
 //! ```text
-//!  31                                   8 7           3     2         1          0
-//! +--------------------------------------+-------------+----------+---------+-----------+
-//! |               SENDERS                |      0      | DETACHED | STOPPED | REQUESTED |
-//! +--------------------------------------+-------------+----------+---------+-----------+
+//!  31                            8 7       4    3       2         1          0
+//! +-------------------------------+---------+-------+----------+---------+-----------+
+//! |            SENDERS            |    0    | LATER | DETACHED | STOPPED | REQUESTED |
+//! +-------------------------------+---------+-------+----------+---------+-----------+
 //!
 //! REQUESTED  set by ask (anybody), cleared by arrive (the thread) or unsent (the asker whose signal
-//!            failed). While it is set nobody sends a second signal.
+//!            failed). While it is set nobody sends a second signal, but for LATER.
+//! LATER      with REQUESTED only: the signal is that of the thread's timer (`tick.rs`), which comes at
+//!            some clock tick. Cleared with REQUESTED, and by an ask that will not wait so long: that
+//!            one sends a signal as well. Whichever comes second finds nothing to serve.
 //! STOPPED    set by arrive/stop_now (the thread), cleared by resume (anybody) or decline (the thread).
 //!            Set *before* the thread decides and hands over, so a resume at any later time counts.
 //! DETACHED   set by detach (the thread), never cleared; no ask after it sends anything.
@@ -24,12 +27,13 @@
 //! ```text
 //!   monitor                                  the thread
 //!   A1 ask: REQUESTED, SENDERS+1             H1 arrive: REQUESTED -> STOPPED
-//!   A2 the signal is sent                    H2 it decides; hands over what it owns
+//!   A2 the signal is sent, or the timer set  H2 it decides; hands over what it owns
 //!   A3 sent: SENDERS-1                       H3 sleep while STOPPED     (or decline: STOPPED off)
 //!   R1 resume: STOPPED off                   D1 detach: DETACHED
 //!   R2 wake                                  D2 sleep while SENDERS > 0
 //! ```
 //!
+//! Two steps A2 may be under way at once, one by the timer and one that has overtaken it.
 //! Feared: R1 between H2 and H3 (the successor is fast). H3 compares the whole word in the kernel, so
 //! either it sees R1 or R2 sees the sleeper. Feared: A2 after the thread has ended. D2 excludes it.
 
@@ -38,15 +42,25 @@ use crate::sync::{Futex, Ordering, mutant};
 const REQUESTED: u32 = 1;
 const STOPPED: u32 = 1 << 1;
 const DETACHED: u32 = 1 << 2;
+const LATER: u32 = 1 << 3;
 /// One sender, in the unit of the counter. 24 bits: more threads than a process may have.
 const SENDER: u32 = 1 << 8;
 const SENDERS: u32 = !(SENDER - 1);
+
+/// How soon a request is to be served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum When {
+    /// As soon as a signal gets there.
+    Now,
+    /// At a clock tick that finds the thread running.
+    Later,
+}
 
 /// What [`Word::ask`] found, and so what the asker has to do.
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ask {
-    /// Send the signal, then call `sent` or `unsent`.
+    /// Send the signal, or set the timer that does, then call `sent` or `unsent`.
     Send,
     /// A signal is on its way or left for the end of a critical section: nothing to do.
     Pending,
@@ -87,7 +101,7 @@ pub(crate) struct Word(Futex);
 
 impl Word {
     /// A1, by anybody: asks the thread to stop.
-    pub(crate) fn ask(&self) -> Ask {
+    pub(crate) fn ask(&self, when: When) -> Ask {
         let word = &self.0.0;
         // Relaxed: only a first guess for the exchange below.
         let mut seen = word.load(Ordering::Relaxed);
@@ -98,11 +112,14 @@ impl Word {
             if seen & STOPPED != 0 {
                 return Ask::Stopped;
             }
+            // Mutant: takes the signal of a timer for one that is under way.
+            let overtakes = when == When::Now && seen & LATER != 0 && !mutant("preempt_ask_now");
             // Mutant: does not look at `REQUESTED`, so that signals pile up.
-            if seen & REQUESTED != 0 && !mutant("preempt_ask_once") {
+            if seen & REQUESTED != 0 && !overtakes && !mutant("preempt_ask_once") {
                 return Ask::Pending;
             }
-            let asked = (seen | REQUESTED) + SENDER;
+            let later = if when == When::Later { LATER } else { 0 };
+            let asked = (seen & !LATER | REQUESTED | later) + SENDER;
             // Release: pairs with Acquire in `arrive`; what was prepared for the stop (a successor)
             // is visible to the handler. Mutant: publishes nothing to the handler.
             let release =
@@ -127,7 +144,7 @@ impl Word {
     /// somebody asked anew, this takes the new one back; that asker's next tick asks again.
     pub(crate) fn unsent(&self) {
         // Relaxed: takes a bit back; publishes nothing.
-        self.0.0.fetch_and(!REQUESTED, Ordering::Relaxed);
+        self.0.0.fetch_and(!(REQUESTED | LATER), Ordering::Relaxed);
         self.sent();
     }
 
@@ -147,8 +164,8 @@ impl Word {
                 return Arrival::Nothing;
             }
             // Mutant: the handler decides first and sets `STOPPED` afterwards, in `sleep`.
-            let stopped =
-                seen & !REQUESTED | if mutant("preempt_stopped_late") { 0 } else { STOPPED };
+            let stopped = seen & !(REQUESTED | LATER)
+                | if mutant("preempt_stopped_late") { 0 } else { STOPPED };
             // Acquire: pairs with Release in `ask`. Release: pairs with Acquire in `is_stopped`; what
             // the thread did before the stop is visible to who sees it stopped.
             match word.compare_exchange_weak(seen, stopped, Ordering::AcqRel, Ordering::Relaxed) {
@@ -165,7 +182,7 @@ impl Word {
         // Release: pairs with Acquire in `is_stopped`, as in `arrive`. From here on nobody asks.
         word.fetch_or(STOPPED, Ordering::Release);
         // Acquire: pairs with Release in `ask`, whose request this may serve.
-        word.fetch_and(!REQUESTED, Ordering::Acquire);
+        word.fetch_and(!(REQUESTED | LATER), Ordering::Acquire);
         Stopping(self)
     }
 

@@ -1,6 +1,6 @@
 //! Models of the state word. The steps (A1, H1, ...) are those of `word.rs`.
 
-use super::{Arrival, Ask, Resume, Word};
+use super::{Arrival, Ask, Resume, When::Later, When::Now, Word};
 use crate::sync::{Arc, AtomicBool, AtomicU32, Futex, Ordering, model, thread};
 
 /// A one-shot event between the threads of a model.
@@ -28,7 +28,7 @@ fn resume_before_sleep_is_not_lost() {
         let word = Arc::new(Word::default());
         let handed_over = Arc::new(Event::default());
         let processor = Arc::new(AtomicU32::new(0));
-        assert_eq!(word.ask(), Ask::Send);
+        assert_eq!(word.ask(Now), Ask::Send);
         word.sent();
 
         let resumer = {
@@ -65,7 +65,7 @@ fn ask_publishes_to_the_handler() {
             })
         };
         successor.store(3, Ordering::Relaxed);
-        assert_eq!(word.ask(), Ask::Send);
+        assert_eq!(word.ask(Now), Ask::Send);
         stopped.join().unwrap();
         word.sent(); // only now: its own Release would publish as well
     });
@@ -77,7 +77,7 @@ fn stop_publishes_to_who_looks() {
     model(|| {
         let word = Arc::new(Word::default());
         let work = Arc::new(AtomicU32::new(0));
-        assert_eq!(word.ask(), Ask::Send);
+        assert_eq!(word.ask(Now), Ask::Send);
         word.sent();
         let monitor = {
             let (word, work) = (Arc::clone(&word), Arc::clone(&work));
@@ -105,7 +105,7 @@ fn at_most_one_signal_is_under_way() {
         let askers: Vec<_> = (0..2)
             .map(|_| {
                 let (word, sent) = (Arc::clone(&word), Arc::clone(&sent));
-                thread::spawn(move || match word.ask() {
+                thread::spawn(move || match word.ask(Now) {
                     Ask::Send => {
                         sent.fetch_add(1, Ordering::Relaxed);
                         word.sent();
@@ -123,6 +123,56 @@ fn at_most_one_signal_is_under_way() {
     });
 }
 
+/// One who asks at once does not wait for a timer that somebody else has set; and there is one stop, whichever
+/// signal comes first, until somebody asks again.
+#[test]
+fn who_asks_now_overtakes_a_timer() {
+    model(|| {
+        let word = Arc::new(Word::default());
+        let (timers, signals) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let patient = {
+            let (word, timers) = (Arc::clone(&word), Arc::clone(&timers));
+            thread::spawn(move || match word.ask(Later) {
+                Ask::Send => {
+                    timers.fetch_add(1, Ordering::Relaxed);
+                    word.sent();
+                }
+                other => assert_eq!(other, Ask::Pending),
+            })
+        };
+        if word.ask(Now) == Ask::Send {
+            signals.fetch_add(1, Ordering::Relaxed);
+            word.sent();
+        }
+        patient.join().unwrap();
+        assert_eq!(signals.load(Ordering::Relaxed), 1, "a signal is sent, timer or not");
+        assert!(timers.load(Ordering::Relaxed) <= 1);
+        assert_eq!(word.ask(Later), Ask::Pending, "the signal serves this one, too");
+        assert_eq!(word.ask(Now), Ask::Pending, "and that is under way");
+        assert!(matches!(word.arrive(), Arrival::Stop(_)));
+        assert!(matches!(word.arrive(), Arrival::Nothing), "the signal that comes second");
+    });
+}
+
+/// A request that waits for a tick is served like any other, and leaves nothing behind.
+#[test]
+fn a_request_at_a_tick_is_served_once() {
+    model(|| {
+        let word = Word::default();
+        assert_eq!(word.ask(Later), Ask::Send);
+        word.sent();
+        assert!(word.is_requested());
+        let Arrival::Stop(stopping) = word.arrive() else { panic!("asked, but not stopped") };
+        stopping.decline();
+        assert!(!word.is_requested());
+        assert_eq!(word.ask(Now), Ask::Send);
+        word.unsent();
+        assert_eq!(word.ask(Later), Ask::Send);
+        word.unsent();
+        assert_eq!(word.ask(Later), Ask::Send, "what failed leaves nothing either");
+    });
+}
+
 /// Nobody signals a thread that has ended (A2 is never after D2), and nobody waits for ever. One asker: two
 /// add nothing, for each holds its own count, and take loom twenty seconds.
 #[test]
@@ -133,7 +183,7 @@ fn detach_waits_for_senders() {
         let asker = {
             let (word, alive) = (Arc::clone(&word), Arc::clone(&alive));
             thread::spawn(move || {
-                if word.ask() == Ask::Send {
+                if word.ask(Now) == Ask::Send {
                     assert!(alive.load(Ordering::Relaxed), "a signal to an ended thread");
                     word.sent();
                 }
@@ -141,7 +191,7 @@ fn detach_waits_for_senders() {
         };
         word.detach();
         alive.store(false, Ordering::Relaxed);
-        assert_eq!(word.ask(), Ask::Gone);
+        assert_eq!(word.ask(Now), Ask::Gone);
         assert!(matches!(word.arrive(), Arrival::Nothing), "a late signal does not stop");
         assert!(!word.is_requested(), "and nobody looks for what it has left");
         asker.join().unwrap();
@@ -154,7 +204,7 @@ fn detach_waits_for_senders() {
 fn an_unserved_request_ends_with_detach() {
     model(|| {
         let word = Word::default();
-        assert_eq!(word.ask(), Ask::Send);
+        assert_eq!(word.ask(Now), Ask::Send);
         word.sent();
         assert!(word.is_requested());
         word.detach();
@@ -168,10 +218,10 @@ fn an_unserved_request_ends_with_detach() {
 fn a_failed_signal_can_be_asked_again() {
     model(|| {
         let word = Word::default();
-        assert_eq!(word.ask(), Ask::Send);
+        assert_eq!(word.ask(Now), Ask::Send);
         word.unsent();
         assert!(!word.is_requested());
-        assert_eq!(word.ask(), Ask::Send);
+        assert_eq!(word.ask(Now), Ask::Send);
         word.sent();
         word.detach();
         assert!(word.is_detached());

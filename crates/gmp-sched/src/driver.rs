@@ -58,6 +58,10 @@ pub unsafe trait Preempt: Sync {
     /// Sends the thread its signal. Never allocates. False when that is not possible.
     fn request(&self, token: *mut ()) -> bool;
 
+    /// As [`request`](Preempt::request), but the thread is stopped where none of its system calls sees that, for which it may
+    /// run on for some milliseconds; `request` overtakes it. False when that is not possible: then it has not been asked.
+    fn request_later(&self, token: *mut ()) -> bool;
+
     /// Whether `request` stops threads at all.
     fn can_stop(&self) -> bool;
 
@@ -72,6 +76,10 @@ pub unsafe trait Preempt: Sync {
     /// Whether the thread is asleep, and how often it has gone to sleep so far by itself (being
     /// stopped is among that), as far as the system tells. Called by any thread. Never allocates.
     fn rest(&self, token: *mut ()) -> (bool, Option<u64>);
+
+    /// Whether the system call in which the thread sleeps goes on after `request`, as far as that is known; `None` when the
+    /// thread does not sleep. Called by any thread. Never allocates.
+    fn restarts(&self, token: *mut ()) -> Option<bool>;
 
     /// Makes every running thread of the process pass a full memory fence before this returns. False when the system
     /// cannot: then nothing has happened, and a thread that sleeps keeps its P until it is stopped.

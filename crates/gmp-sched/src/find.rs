@@ -6,7 +6,7 @@
 //! 4. its own `next` and ring;
 //! 5. the global queue;
 //! 6. descriptors, without waiting;
-//! 7. timers of Ps that are out of service;
+//! 7. timers of Ps that are out of service, or deserted;
 //! 8. other Ps' queues and timers.
 //!
 //! Then it goes idle.
@@ -111,7 +111,8 @@ fn look_around(m: &'static M, p: &'static P) -> Option<NonNull<G>> {
     }
     // What has waited for its time is not made to wait for the slice of somebody from the global queue.
     let now_and_then = d % CHECK_EVERY == 0;
-    let left_behind = (asked || now_and_then) && run_left_behind(m, p);
+    let look = asked || now_and_then || m.sched.any_deserted();
+    let left_behind = look && run_left_behind(m, p);
     if run_timers(m, p, p) || left_behind || !now_and_then {
         return None;
     }
@@ -141,19 +142,17 @@ pub(crate) fn run_timers(m: &'static M, p: &'static P, whose: &'static P) -> boo
     fired > 0
 }
 
-/// Fires what is due in the heaps of Ps that are out of service: their timers stay where they are, since whoever armed
-/// one knows its heap, and nobody else would look there. Whether there was anything.
+/// Fires what is due in the heaps of Ps that are out of service or deserted: their timers stay where they are, since whoever
+/// armed one knows its heap, and nobody else would look there. Whether there was anything.
 fn run_left_behind(m: &'static M, p: &'static P) -> bool {
-    let sched = m.sched;
     // Not one after the other until something is found: each has waited.
-    (sched.procs()..sched.created()).fold(false, |any, i| run_timers(m, p, sched.proc(i)) | any)
+    m.sched.unserved().fold(false, |any, whose| run_timers(m, p, whose) | any)
 }
 
 impl Scheduler {
-    /// When the first timer of a P that is out of service is due.
+    /// When the first timer of a P that is out of service or deserted is due.
     pub(crate) fn left_behind(&'static self) -> u64 {
-        let timers = |i| self.proc(i).timers.earliest();
-        (self.procs()..self.created()).map(timers).min().unwrap_or(clock::NEVER)
+        self.unserved().map(|p| p.timers.earliest()).min().unwrap_or(clock::NEVER)
     }
 }
 

@@ -13,18 +13,11 @@ use crate::g::{Described, G, GoId};
 use crate::m::M;
 use crate::on_thread::{self, OnThread};
 use crate::scheduler::Scheduler;
-use crate::sync::plain::{AtomicBool, Ordering};
 use crate::wait::WaitReason;
-
-/// Whether anybody looks for them.
-static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// A stopped goroutine is about to go on, on `m`, which has a P again.
 pub(crate) fn goes_on(m: &M) {
-    // Relaxed: looks come again and again.
-    if WATCHED.load(Ordering::Relaxed) {
-        m.hold.mark();
-    }
+    m.hold.mark();
 }
 
 /// A goroutine that has computed for longer than it should.
@@ -71,7 +64,6 @@ struct Seen {
 impl HogWatch {
     /// For goroutines that compute for longer than `limit`. Times are good to 10 ms.
     pub fn new(limit: Duration) -> HogWatch {
-        WATCHED.store(true, Ordering::Relaxed); // Relaxed: see `goes_on`.
         HogWatch {
             limit: u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX),
             seen: HashMap::new(),

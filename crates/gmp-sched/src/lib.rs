@@ -54,6 +54,7 @@ mod critical;
 mod current;
 mod debugger;
 mod delayed;
+mod desert;
 mod driver;
 mod fatal;
 mod find;

@@ -8,12 +8,15 @@
 //! | comes by the scheduler | goroutines dispatched | it is asked to give way, if anything |
 //! | sleeps in the kernel | its CPU clock stands still, the kernel says so | the P is taken (`retake.md`) |
 //! | is ready, and gets no CPU | its CPU clock stands still | nothing: it is not in the way of anybody here |
-//! | computes | its CPU clock advances | it is asked, then stopped (`preempt.rs`) |
+//! | computes | its CPU clock advances | it is asked, then stopped (`preempt.rs`, `awake.rs`) |
+//!
+//! Whatever the thread does, once the slice has lasted for long what waits with the P is moved (`desert.rs`).
 //!
 //! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
 
-use crate::awake;
+use crate::awake::Answer;
 use crate::clock::NEVER;
+use crate::desert;
 use crate::lease;
 use crate::lost::{self, LostThreads};
 use crate::m::M;
@@ -47,6 +50,8 @@ pub(crate) struct Seen {
     /// When this tick was first seen; 0 when the P had no holder.
     since: u64,
     switches: u64,
+    /// When a goroutine was last seen to be dispatched, or nobody to wait.
+    moved: u64,
     lease: lease::Seen,
     lease_since: u64,
     /// The CPU clock of the holder's thread at the beginning of the slice, and at the last look; and when that was.
@@ -91,6 +96,7 @@ pub(crate) fn look(
     let m = unsafe { p.m.load(Ordering::Acquire).as_ref() };
     let Some(m) = m else {
         *seen = Seen::default();
+        sched.set_deserted(p, false);
         return NEVER;
     };
     let lease = p.lease.look();
@@ -107,6 +113,8 @@ pub(crate) fn look(
     let pressed = !need.idle && (need.urgent > 0 || due <= now);
     let missed = !need.idle && (need.missed || p.has_work());
     if !(pressed || missed || p.index >= sched.procs()) {
+        // Nobody has been waiting until now.
+        seen.moved = now;
         return due;
     }
     if pressed {
@@ -121,6 +129,11 @@ pub(crate) fn look(
         need.served(pressed);
         return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
     }
+    let deserted = now - seen.moved >= desert::SLICES * sched.slice && sched.procs() > 1;
+    sched.set_deserted(p, deserted);
+    if deserted && p.has_work() {
+        sched.clear_out(p);
+    }
     let still = cpu.is_some() && seen.cpu == before.cpu && seen.holder == before.holder;
     if still && now - before.read_at < STILL {
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
@@ -128,6 +141,9 @@ pub(crate) fn look(
     }
     if still {
         let asleep = sched.is_asleep(m);
+        if asleep {
+            sched.note_sleep(m, seen.cpu);
+        }
         if !asleep && (m.is_in_long_use() || sched.tied.len() > 0) {
             // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
             // Not where nobody computes: a server whose client keeps it from a CPU of the same machine would be moved a
@@ -135,8 +151,8 @@ pub(crate) fn look(
             m.move_away();
         }
         seen.put_off += 1;
-        // One that gets no CPU keeps its P, unless a timer is due: then somebody else may be luckier.
-        let idle = asleep || pressed && now - before.read_at >= ALERT;
+        // One that gets no CPU keeps its P, unless a timer is due and a thread stands by, which may be luckier.
+        let idle = asleep || pressed && now - before.read_at >= ALERT && sched.lists.lock().has_m();
         if idle && sched.monitor.may_retake(sched) && lost::retake(sched, m, p) {
             need.served(pressed);
             lost.add(m, seen.cpu, now);
@@ -158,12 +174,18 @@ pub(crate) fn look(
     if !(pressed || asked) {
         return now + ALERT;
     }
-    need.served(pressed);
-    if awake::would_be_disturbed(sched, m) {
-        return now + STILL;
+    if !deserted {
+        need.served(pressed);
     }
-    let stops = sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) && sched.stop(m);
-    now + if stops { UNANSWERED } else { ALERT }
+    if !sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
+        return now + ALERT;
+    }
+    let computes = cpu.is_some() && (now - seen.since).saturating_sub(used) < STILL;
+    now + match sched.stop(m, computes) {
+        Answer::Now => UNANSWERED,
+        Answer::Later | Answer::Unknown | Answer::Never => ALERT,
+        Answer::Asleep => STILL,
+    }
 }
 
 impl Seen {
@@ -180,7 +202,11 @@ impl Seen {
         let tick = p.tick.load(Ordering::Relaxed);
         let begins = tick != self.tick || self.since == 0 || self.holder != m.id;
         (self.cpu, self.read_at, self.holder) = (cpu.unwrap_or(0), now, m.id);
-        self.switches = p.counters.switches.get();
+        let switches = p.counters.switches.get();
+        if begins || switches != self.switches {
+            (self.switches, self.moved) = (switches, now);
+            sched.set_deserted(p, false);
+        }
         if begins {
             sched.reclaim_spare(m);
             (self.tick, self.since, self.first, self.asked) = (tick, now, self.cpu, false);

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::ptr;
 
-use crate::awake::has_slept;
+use crate::awake::Answer;
 use crate::blocking;
 use crate::clock::NEVER;
 use crate::g::GoId;
@@ -215,8 +215,10 @@ fn look_at(sched: &'static Scheduler, m: &'static M, now: u64, most: u64) -> boo
     if sched.grant(m) {
         return false;
     }
-    if cpu.saturating_sub(record.first.get()) >= GRACE && !has_slept(sched, m) {
-        sched.signal(m);
+    if cpu.saturating_sub(record.first.get()) >= GRACE {
+        match sched.ask(m, false) {
+            Answer::Now | Answer::Later | Answer::Asleep | Answer::Unknown | Answer::Never => {}
+        }
     }
     true
 }

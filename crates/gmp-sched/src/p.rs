@@ -45,6 +45,9 @@ pub(crate) struct P {
     in_order: Cell<u32>,
     /// The running goroutine is to yield at its next call, and may be stopped.
     pub(crate) preempt: AtomicBool,
+    /// Its slice has lasted for so long that whoever holds it cannot be reached: others see to its timers. Written by the
+    /// monitor (`desert.rs`).
+    pub(crate) deserted: AtomicBool,
     /// Whether the holder may lose it without being asked (`lease.rs`).
     pub(crate) lease: Lease,
     /// The M that holds it, for the monitor.
@@ -88,6 +91,7 @@ impl P {
             in_order: Cell::new(0),
             // For a freeze that has asked the others already (`freeze.rs`): the first look on g0 takes it back.
             preempt: AtomicBool::new(true),
+            deserted: AtomicBool::new(false),
             lease: Lease::new(),
             m: AtomicPtr::new(ptr::null_mut()),
             timers: Timers::new(),

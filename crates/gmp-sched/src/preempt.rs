@@ -2,7 +2,7 @@
 //!
 //! - **H1** the monitor finds that a goroutine has used up its slice while others wait. It sets `preempt` on
 //!   the P; runtime calls of the goroutine see that and give way the cheap way.
-//! - **H2** if none comes, it assigns an idle M to the hog's M as `spare`, and sends the thread its signal.
+//! - **H2** if none comes, it assigns an idle M to the hog's M as `spare`, and has the thread sent its signal (`awake.rs`).
 //! - **H3** the handler, on that thread, leaves at once in a critical section (it leaves a note), or if the
 //!   request is stale. Else it passes the P to the spare, wakes it, and waits in the handler.
 //! - **H4** the spare, awake with the P, puts the stopped goroutine, tied to its M, among those whose thread
@@ -17,6 +17,7 @@
 
 use std::ptr::{self, NonNull};
 
+use crate::awake::Answer;
 use crate::clock;
 use crate::g::G;
 use crate::halted::Registers;
@@ -227,13 +228,13 @@ impl Scheduler {
         }
     }
 
-    /// H2: sends the signal to `m`, if it has a spare. By the monitor; false when that was not possible.
-    pub(crate) fn stop(&'static self, m: &'static M) -> bool {
-        let stops = self.assign_spare(m) && self.signal(m);
-        if !stops {
+    /// H2: asks `m` to stop, if it has a spare (`ask`). By the monitor.
+    pub(crate) fn stop(&'static self, m: &'static M, computes: bool) -> Answer {
+        let answer = if self.assign_spare(m) { self.ask(m, computes) } else { Answer::Never };
+        if !matches!(answer, Answer::Now | Answer::Later) {
             self.reclaim_spare(m);
         }
-        stops
+        answer
     }
 
     /// Makes sure that `m` has a spare. If no M idles one is made, for the next time.
@@ -329,6 +330,11 @@ impl Scheduler {
         self.preempter(m).is_some_and(|(preempt, token)| preempt.request(token))
     }
 
+    /// The same where none of its system calls sees it, some milliseconds later.
+    pub(crate) fn signal_later(&self, m: &M) -> bool {
+        self.preempter(m).is_some_and(|(preempt, token)| preempt.request_later(token))
+    }
+
     /// Lets `thread` go on, which waits in its handler.
     pub(crate) fn resume(&self, thread: &M) {
         hogs::goes_on(thread);
@@ -356,6 +362,11 @@ impl Scheduler {
     /// Whether `m`'s thread is asleep, and how often it has gone to sleep.
     pub(crate) fn rest(&self, m: &M) -> (bool, Option<u64>) {
         self.preempter(m).map_or((false, None), |(preempt, token)| preempt.rest(token))
+    }
+
+    /// Whether the call in which `m`'s thread sleeps goes on after a signal.
+    pub(crate) fn restarts(&self, m: &M) -> Option<bool> {
+        self.preempter(m).and_then(|(preempt, token)| preempt.restarts(token))
     }
 
     fn preempter(&self, m: &M) -> Option<(&'static dyn crate::Preempt, *mut ())> {

@@ -61,6 +61,8 @@ pub(crate) struct Scheduler {
     procs: AtomicUsize,
     pub(crate) global: Global<G>,
     pub(crate) tied: Tied,
+    /// How many Ps are deserted.
+    pub(crate) deserted: AtomicUsize,
     pub(crate) idle: Idle,
     pub(crate) lists: Lock<Lists>,
     pub(crate) monitor: Monitor,
@@ -111,6 +113,7 @@ impl Scheduler {
             procs: AtomicUsize::new(config.procs.clamp(1, MAX_PROCS)),
             global: Global::new(),
             tied: Tied::new(),
+            deserted: AtomicUsize::new(0),
             idle: Idle::new(),
             lists: Lock::new(Lists::new(MAX_PROCS)),
             monitor: Monitor::new(),

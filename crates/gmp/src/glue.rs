@@ -68,6 +68,11 @@ unsafe impl Preempt for Signals {
         unsafe { target(token) }.request().is_ok()
     }
 
+    fn request_later(&self, token: *mut ()) -> bool {
+        // SAFETY: as above.
+        unsafe { target(token) }.request_later().is_ok()
+    }
+
     fn can_stop(&self) -> bool {
         true
     }
@@ -85,6 +90,11 @@ unsafe impl Preempt for Signals {
     fn rest(&self, token: *mut ()) -> (bool, Option<u64>) {
         // SAFETY: as above.
         sleeps(unsafe { target(token) }.rest())
+    }
+
+    fn restarts(&self, token: *mut ()) -> Option<bool> {
+        // SAFETY: as above.
+        unsafe { target(token) }.restarts().unwrap_or(Some(false))
     }
 
     fn barrier(&self) -> bool {
@@ -128,6 +138,10 @@ unsafe impl Preempt for Watch {
         false
     }
 
+    fn request_later(&self, _token: *mut ()) -> bool {
+        false
+    }
+
     fn can_stop(&self) -> bool {
         false
     }
@@ -145,6 +159,10 @@ unsafe impl Preempt for Watch {
     fn rest(&self, token: *mut ()) -> (bool, Option<u64>) {
         // SAFETY: as above.
         sleeps(unsafe { observed(token) }.rest())
+    }
+
+    fn restarts(&self, _token: *mut ()) -> Option<bool> {
+        None
     }
 
     fn barrier(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Linux: futex, `rt_tgsigqueueinfo`, per-thread CPU clocks, `/proc`, `membarrier`.
+//! Linux: futex, `rt_tgsigqueueinfo`, per-thread CPU clocks and timers on them, `/proc`, `membarrier`.
 //!
 //! All by raw system call where libc's wrapper might allocate, lock or be a cancellation point.
 
@@ -98,6 +98,61 @@ pub(crate) fn send_signal(
     Err(io::Error::last_os_error())
 }
 
+/// `sigevent`, as the kernel lays it out.
+#[repr(C)]
+struct Event {
+    value: *const (),
+    signo: i32,
+    notify: i32,
+    thread: libc::pid_t,
+    _rest: [i32; 11],
+}
+
+const _: () = assert!(size_of::<Event>() == 64);
+
+/// For `notify`: a signal to one thread.
+const SIGEV_THREAD_ID: i32 = 4;
+
+pub(crate) fn timer_create(
+    thread: ThreadId,
+    signal: libc::c_int,
+    cookie: *const (),
+) -> io::Result<u32> {
+    let event = Event {
+        value: cookie,
+        signo: signal,
+        notify: SIGEV_THREAD_ID,
+        thread: thread.0,
+        _rest: [0; 11],
+    };
+    let mut id: libc::c_int = 0;
+    let clock = cpu_clock(thread);
+    // SAFETY: `event` is a whole one, and `id` is room for the answer.
+    let made =
+        unsafe { libc::syscall(libc::SYS_timer_create, clock, &raw const event, &raw mut id) };
+    if made != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    u32::try_from(id).map_err(io::Error::other)
+}
+
+pub(crate) fn timer_set(id: u32) -> io::Result<()> {
+    let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let once =
+        libc::itimerspec { it_interval: zero, it_value: libc::timespec { tv_sec: 0, tv_nsec: 1 } };
+    let old = ptr::null_mut::<libc::itimerspec>();
+    // SAFETY: a valid time; the old one is not asked for. A number that is no timer's is an error.
+    if unsafe { libc::syscall(libc::SYS_timer_settime, id, 0, &raw const once, old) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+pub(crate) fn timer_delete(id: u32) {
+    // SAFETY: no obligation: a number that is no timer's is an error, which leaves nothing to do.
+    unsafe { libc::syscall(libc::SYS_timer_delete, id) };
+}
+
 /// # Safety
 /// `info` is what the kernel gave to a handler.
 pub(crate) unsafe fn origin(info: *const libc::siginfo_t) -> Origin {
@@ -107,15 +162,21 @@ pub(crate) unsafe fn origin(info: *const libc::siginfo_t) -> Origin {
     let own = unsafe { libc::getpid() };
     match code {
         libc::SI_QUEUE if pid == own => Origin::Cookie(value),
+        // Timers are their process's own; in the place of the sender is the timer's number.
+        libc::SI_TIMER => Origin::Cookie(value),
         // 0: out of room for queued signals, the kernel sends SI_USER from nobody.
         libc::SI_USER | libc::SI_TKILL if pid == own || pid == 0 => Origin::ThisProcess,
         _ => Origin::Elsewhere,
     }
 }
 
+/// The kernel's encoding of "CPU clock (2) of one thread (4) with this id".
+fn cpu_clock(thread: ThreadId) -> libc::clockid_t {
+    (!thread.0 << 3) | 4 | 2
+}
+
 pub(crate) fn cpu_time(thread: ThreadId) -> io::Result<Duration> {
-    // The kernel's encoding of "CPU clock (2) of one thread (4) with this id".
-    let clock = (!thread.0 << 3) | 4 | 2;
+    let clock = cpu_clock(thread);
     let mut time = MaybeUninit::<libc::timespec>::uninit();
     // SAFETY: room for the answer.
     if unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) } != 0 {
@@ -146,6 +207,44 @@ pub(crate) fn rest(thread: ThreadId) -> io::Result<Rest> {
     let number =
         after(b"voluntary_ctxt_switches:").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
     Ok(Rest { asleep: !state.starts_with(b"R"), sleeps: number })
+}
+
+/// From `/proc/self/task/<id>/syscall`: "<number> <six arguments> <sp> <pc>" while it sleeps in a call, -1 without
+/// arguments while it waits for a page, "running" else.
+pub(crate) fn restarts(thread: ThreadId) -> io::Result<Option<bool>> {
+    let mut text = [0_u8; 64];
+    // A call that cannot be interrupted has the state D.
+    if state(read(thread, "stat", &mut text)?) == Some(b'D') {
+        return Ok(Some(true));
+    }
+    let mut text = [0_u8; 256];
+    let text =
+        std::str::from_utf8(read(thread, "syscall", &mut text)?).map_err(io::Error::other)?;
+    let mut words = text.split_ascii_whitespace();
+    let Some(call) = words.next().and_then(|number| number.parse().ok()) else { return Ok(None) };
+    let mut argument = |number| {
+        let word = words.nth(number).and_then(|word| word.strip_prefix("0x"));
+        word.and_then(|digits| u64::from_str_radix(digits, 16).ok())
+    };
+    Ok(Some(match call {
+        -1 => true,
+        // Without a timeout.
+        libc::SYS_futex => argument(3) == Some(0),
+        libc::SYS_read | libc::SYS_readv | libc::SYS_write | libc::SYS_writev => {
+            argument(0).is_some_and(|file| is_pipe(file as libc::c_int))
+        }
+        _ => false,
+    }))
+}
+
+fn is_pipe(file: libc::c_int) -> bool {
+    let mut about = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: room for the answer; whatever the number is.
+    if unsafe { libc::fstat(file, about.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: initialised — the call succeeded.
+    unsafe { about.assume_init() }.st_mode & libc::S_IFMT == libc::S_IFIFO
 }
 
 /// The beginning of one of the files that tell about a thread.

@@ -7,10 +7,14 @@
 //! futex_wake(word)                     wakes all sleepers; uses the address only
 //! ThreadId::current()                  Copy; what signals and clocks name a thread by
 //! send_signal(thread, signal, cookie)  to a thread of this process that has not ended
+//! timer_create(thread, signal, cookie) -> io::Result<u32>  sends that signal to that thread, see `tick.rs`;
+//!                                      `Unsupported` where there is none
+//! timer_set(id), timer_delete(id)      it fires once, after a nanosecond of CPU time
 //! origin(info) -> Origin               who sent a signal
 //! cpu_time(thread)                     CPU time used so far
 //! is_asleep(thread)                    whether the kernel has it asleep; `Unsupported` where unknown
 //! rest(thread) -> Rest                 the same, and how often it has gone to sleep by itself
+//! restarts(thread) -> Option<bool>     whether the call in which it sleeps survives a signal; `Unsupported` where unknown
 //! membarrier_register() -> bool, membarrier()
 //! for_each_code(each)                  code of each loaded library: its file, first and last address
 //! running_at(context) -> Option<usize> where a handler has interrupted code that was running
@@ -18,7 +22,7 @@
 //! errno(), set_errno(value)
 //! ```
 //!
-//! All of them but `is_asleep` and `rest` are async-signal-safe, none allocates.
+//! All of them but `is_asleep`, `rest` and `restarts` are async-signal-safe, none allocates.
 
 /// Who sent a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -48,13 +48,17 @@ pub(super) fn calls(most: u64, done: impl Fn(usize) -> bool) -> (usize, usize) {
             gmp::go(move || {
                 let (socket, _other) = UnixStream::pair().unwrap();
                 socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+                let call = |round: u64| match round % 3 {
+                    0 => sleep(),
+                    1 => poll(&socket),
+                    _ => receive(&socket),
+                };
+                // Who begins with calls is seen asleep before it has computed for long.
+                let failed = (0..12).map(call).sum();
+                counts.1.fetch_add(failed, Ordering::Relaxed);
                 for round in (number..).take_while(|_| !stop.load(Ordering::Relaxed)) {
                     (0..round % most).for_each(|n| _ = black_box(work(n)));
-                    let failed = match round % 3 {
-                        0 => sleep(),
-                        1 => poll(&socket),
-                        _ => receive(&socket),
-                    };
+                    let failed = call(round);
                     counts.0.fetch_add(1, Ordering::Relaxed);
                     counts.1.fetch_add(failed, Ordering::Relaxed);
                 }
@@ -67,12 +71,12 @@ pub(super) fn calls(most: u64, done: impl Fn(usize) -> bool) -> (usize, usize) {
     (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed))
 }
 
-/// The worst that there is: goroutines that compute for a slice or two, and then make such a call, beside hogs. A signal
-/// takes some microseconds; who makes a call meanwhile has it interrupted. Few are: about one in 300.
+/// The worst that there is: goroutines that compute for a slice or two, and then make such a call, beside hogs. They are
+/// known to sleep now and then, and stopped at clock ticks, where no call sees it.
 #[test]
-fn few_calls_are_interrupted_beside_hogs() {
-    alone("interrupted::few_calls_are_interrupted_beside_hogs", || {
+fn no_call_is_interrupted_beside_hogs() {
+    alone("interrupted::no_call_is_interrupted_beside_hogs", || {
         let (made, failed) = with_hogs(|| calls(40, |made| made > 600 && stops() > 1_000));
-        assert!(failed <= made / 50, "{failed} of {made}");
+        assert_eq!(failed, 0, "of {made}");
     });
 }

@@ -2,10 +2,10 @@
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::{ptr, thread};
 
-use super::{alone, until, with_hogs};
+use super::{alone, stops, until, with_hogs};
 
 /// A set with SIGURG in it.
 fn only_urgent() -> libc::sigset_t {
@@ -79,6 +79,34 @@ fn blocked_by_a_goroutine_for_a_while() {
                     while !is_pending() {}
                     assert_eq!(change_and_look(), (true, false), "asked, then answered");
                     assert_eq!(here, thread::current().id());
+                }
+            });
+            hog.join().unwrap();
+        });
+    });
+}
+
+/// What waits with the P of a goroutine that blocks the signal is moved, and has its turn beside the hogs.
+#[test]
+fn what_waits_beside_it_goes_on() {
+    alone("masks::what_waits_beside_it_goes_on", || {
+        with_hogs(|| {
+            let hog = gmp::go(|| {
+                for _ in 0..5 {
+                    change(libc::SIG_BLOCK);
+                    let ran = Arc::new(AtomicUsize::new(0));
+                    (0..20).for_each(|_| {
+                        let ran = ran.clone();
+                        drop(gmp::go(move || _ = ran.fetch_add(1, Ordering::Relaxed)));
+                    });
+                    let before = stops();
+                    while ran.load(Ordering::Relaxed) < 20 {
+                        std::hint::spin_loop();
+                    }
+                    // The eight hogs were there before them, some of which could be stopped meanwhile.
+                    let slices = stops() - before;
+                    assert!(slices <= 80, "{slices}");
+                    change(libc::SIG_UNBLOCK);
                 }
             });
             hog.join().unwrap();
