@@ -120,12 +120,12 @@ pub(crate) fn rest(_thread: ThreadId) -> io::Result<Rest> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Newer kernels have one; full fences are right everywhere.
 /// Not told here.
 pub(crate) fn restarts(_thread: ThreadId) -> io::Result<Option<bool>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Newer kernels have one; full fences are right everywhere.
 pub(crate) fn membarrier_register() -> bool {
     false
 }

@@ -209,7 +209,7 @@ pub(crate) fn rest(thread: ThreadId) -> io::Result<Rest> {
     Ok(Rest { asleep: !state.starts_with(b"R"), sleeps: number })
 }
 
-/// From `/proc/self/task/<id>/syscall`: "<number> <six arguments> <sp> <pc>" while it sleeps in a call, -1 without
+/// From `/proc/self/task/<id>/syscall`: `<number> <six arguments> <sp> <pc>` while it sleeps in a call, -1 without
 /// arguments while it waits for a page, "running" else.
 pub(crate) fn restarts(thread: ThreadId) -> io::Result<Option<bool>> {
     let mut text = [0_u8; 64];
