@@ -280,6 +280,12 @@ impl Asker {
         }
     }
 
+    /// A thread that does so.
+    fn passed(self: &Arc<Asker>, p: usize) -> thread::JoinHandle<()> {
+        let case = self.clone();
+        thread::spawn(move || case.pass(p))
+    }
+
     /// A3, and what follows.
     fn go_on(&self) -> &Proc {
         while self.ask.is_open() {
@@ -306,10 +312,7 @@ fn model_an_ask_is_answered() {
     model(|| {
         let case = Asker::new();
         case.ask.open();
-        let passes = {
-            let case = case.clone();
-            thread::spawn(move || case.pass(0))
-        };
+        let passes = case.passed(0);
         assert!(ptr::eq(case.go_on(), &case.ps[0]));
         passes.join().expect("who passes");
     });
@@ -321,10 +324,7 @@ fn model_an_ask_that_a_signal_disturbs_is_answered_once_more() {
     model(|| {
         let case = Asker::new();
         case.ask.open();
-        let passes = {
-            let case = case.clone();
-            thread::spawn(move || case.pass(0))
-        };
+        let passes = case.passed(0);
         // SAFETY: Ps live as long as the case.
         let Some(p) = (unsafe { case.hold.p_in_handler().as_ref() }) else {
             // No signal: nobody has given it anything yet.
@@ -334,10 +334,7 @@ fn model_an_ask_that_a_signal_disturbs_is_answered_once_more() {
         // H3: the P leaves again, and by H4 the goroutine is queued.
         p.use_it();
         case.hold.set(ptr::null_mut());
-        let again = {
-            let case = case.clone();
-            thread::spawn(move || case.pass(1))
-        };
+        let again = case.passed(1);
         case.rest_in_handler();
         assert!(ptr::eq(case.go_on(), &case.ps[1]));
         again.join().expect("who passes again");

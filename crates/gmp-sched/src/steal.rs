@@ -132,7 +132,7 @@ fn help(m: &'static M, p: &'static P, victim: &'static P) -> Option<NonNull<G>> 
 fn watch(m: &'static M, p: &'static P, victim: &'static P) -> bool {
     let start = clock::now();
     let (mut before, mut then, mut spawning) = (Progress::of(victim), start, start);
-    let (mut quiet, mut stranded) = (0, before.glances_since(p.call.take(), victim.index, start));
+    let (mut quiet, mut stranded) = (0, before.glances_since(take_call(p, victim), start));
     if stranded >= STRANDED {
         return true;
     }
@@ -201,16 +201,18 @@ impl Progress {
         }
     }
 
-    /// Glances that `victim`, which has come so far `now`, has let pass without getting on since its `call`.
-    fn glances_since(self, call: Option<Call>, victim: usize, now: u64) -> u32 {
-        match call {
-            Some(call) if call.by == victim && call.progress == self => {
-                let glances = now.saturating_sub(call.at) / GLANCE_NANOS;
-                u32::try_from(glances).map_or(STRANDED, |glances| glances.min(STRANDED))
-            }
-            _ => 0,
-        }
+    /// Glances that a victim, which has come so far `now`, has let pass without getting on since its `call`.
+    fn glances_since(self, call: Option<Call>, now: u64) -> u32 {
+        let Some(call) = call.filter(|call| call.progress == self) else { return 0 };
+        let glances = now.saturating_sub(call.at) / GLANCE_NANOS;
+        u32::try_from(glances).map_or(STRANDED, |glances| glances.min(STRANDED))
     }
+}
+
+/// What `victim` has noted when it woke `p`, once.
+fn take_call(p: &P, victim: &P) -> Option<Call> {
+    let call = p.call.get().filter(|call| call.by == victim.index);
+    call.inspect(|_| p.call.set(None))
 }
 
 /// What a P notes for the idle one that it has woken for its work.
@@ -237,14 +239,23 @@ mod tests {
     fn who_has_called_and_not_got_on_is_helped_without_another_look() {
         let progress = Progress { switches: 7, spawned: 3 };
         let call = Some(Call { by: 1, progress, at: 1_000 });
-        let glances = |victim, nanos| progress.glances_since(call, victim, 1_000 + nanos);
-        assert_eq!(glances(1, GLANCE_NANOS - 1), 0);
-        assert_eq!(glances(1, GLANCE_NANOS), 1);
-        assert_eq!(glances(1, 2 * GLANCE_NANOS), STRANDED);
-        assert_eq!(glances(1, u64::MAX / 2), STRANDED, "an old call is as true");
-        assert_eq!(glances(0, 2 * GLANCE_NANOS), 0, "another has called");
+        let glances = |nanos| progress.glances_since(call, 1_000 + nanos);
+        assert_eq!(glances(GLANCE_NANOS - 1), 0);
+        assert_eq!(glances(GLANCE_NANOS), 1);
+        assert_eq!(glances(2 * GLANCE_NANOS), STRANDED);
+        assert_eq!(glances(u64::MAX / 2), STRANDED, "an old call is as true");
         let further = Progress { switches: 8, ..progress };
-        assert_eq!(further.glances_since(call, 1, 100_000), 0, "it has got on");
-        assert_eq!(progress.glances_since(None, 1, 100_000), 0);
+        assert_eq!(further.glances_since(call, 100_000), 0, "it has got on");
+        assert_eq!(progress.glances_since(None, 100_000), 0);
+    }
+
+    #[test]
+    fn a_call_is_kept_until_the_one_who_called_is_looked_at() {
+        let [p, caller, other] = [0, 1, 2].map(|index| P::new(index, false));
+        let call = Call { by: caller.index, progress: Progress::of(&caller), at: 0 };
+        p.call.set(Some(call));
+        assert!(take_call(&p, &other).is_none(), "another has called");
+        assert!(take_call(&p, &caller).is_some());
+        assert!(take_call(&p, &caller).is_none(), "once");
     }
 }

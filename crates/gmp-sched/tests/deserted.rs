@@ -2,6 +2,8 @@
 //! runs out of work.
 
 mod common;
+#[path = "common/yielders.rs"]
+mod yielders;
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,24 +12,14 @@ use std::time::{Duration, Instant};
 
 use common::{go, on};
 use gmp_sched::{WaitReason, Waiter, park, spawn_at, yield_now};
+use yielders::Yielders;
 
 /// Runs `alone` on 2 processors as a goroutine of its own, several times, beside others that yield all the time.
 fn beside_others(alone: fn()) {
     on(2, move || {
-        let stop = Arc::new(AtomicBool::new(false));
-        let others: Vec<_> = (0..4)
-            .map(|_| {
-                let stop = stop.clone();
-                go(move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        yield_now();
-                    }
-                })
-            })
-            .collect();
+        let others = Yielders::start(4);
         (0..20).for_each(|_| go(alone).join().unwrap());
-        stop.store(true, Ordering::Relaxed);
-        others.into_iter().for_each(|other| other.join().unwrap());
+        others.finish();
     });
 }
 

@@ -1,6 +1,8 @@
 //! GOMAXPROCS changes while everything runs, and nothing is lost.
 
 mod common;
+#[path = "common/yielders.rs"]
+mod yielders;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,6 +12,7 @@ use common::{go, on};
 use gmp_sched::{
     Claim, WaitReason, Waiter, gomaxprocs, num_goroutine, park_until, set_gomaxprocs, yield_now,
 };
+use yielders::Yielders;
 
 #[test]
 fn goroutines_survive_every_change() {
@@ -57,7 +60,6 @@ fn sleep(d: Duration) {
 fn sleepers_of_a_processor_out_of_service_wake_up() {
     for busy in [false, true] {
         on(8, move || {
-            let stop = Arc::new(AtomicBool::new(false));
             let asleep = Arc::new(AtomicUsize::new(0));
             let sleepers: Vec<_> = (0..800)
                 .map(|i| {
@@ -74,19 +76,9 @@ fn sleepers_of_a_processor_out_of_service_wake_up() {
                 yield_now();
             }
             set_gomaxprocs(1);
-            let others: Vec<_> = (0..if busy { 4 } else { 0 })
-                .map(|_| {
-                    let stop = stop.clone();
-                    go(move || {
-                        while !stop.load(Ordering::Relaxed) {
-                            yield_now();
-                        }
-                    })
-                })
-                .collect();
+            let others = Yielders::start(if busy { 4 } else { 0 });
             sleepers.into_iter().for_each(|s| s.join().unwrap());
-            stop.store(true, Ordering::Relaxed);
-            others.into_iter().for_each(|o| o.join().unwrap());
+            others.finish();
         });
     }
 }

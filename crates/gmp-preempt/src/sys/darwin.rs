@@ -64,21 +64,6 @@ pub(crate) fn send_signal(
     }
 }
 
-/// There is none that fires in the thread itself.
-pub(crate) fn timer_create(
-    _thread: ThreadId,
-    _signal: libc::c_int,
-    _cookie: *const (),
-) -> io::Result<u32> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-pub(crate) fn timer_set(_id: u32) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-pub(crate) fn timer_delete(_id: u32) {}
-
 /// # Safety
 /// `info` is what the kernel gave to a handler.
 pub(crate) unsafe fn origin(info: *const libc::siginfo_t) -> Origin {
@@ -118,11 +103,6 @@ pub(crate) fn is_asleep(thread: ThreadId) -> io::Result<bool> {
 
 pub(crate) fn rest(thread: ThreadId) -> io::Result<Rest> {
     is_asleep(thread).map(|asleep| Rest { asleep, sleeps: None })
-}
-
-/// Not told here.
-pub(crate) fn restarts(_thread: ThreadId) -> io::Result<Option<bool>> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(crate) fn membarrier_register() -> bool {

@@ -73,21 +73,6 @@ pub(crate) fn send_signal(
     Err(io::Error::last_os_error())
 }
 
-/// There is none that fires in the thread itself.
-pub(crate) fn timer_create(
-    _thread: ThreadId,
-    _signal: libc::c_int,
-    _cookie: *const (),
-) -> io::Result<u32> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-pub(crate) fn timer_set(_id: u32) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-pub(crate) fn timer_delete(_id: u32) {}
-
 /// # Safety
 /// `info` is what the kernel gave to a handler.
 pub(crate) unsafe fn origin(info: *const libc::siginfo_t) -> Origin {
@@ -117,11 +102,6 @@ pub(crate) fn is_asleep(_thread: ThreadId) -> io::Result<bool> {
 }
 
 pub(crate) fn rest(_thread: ThreadId) -> io::Result<Rest> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Not told here.
-pub(crate) fn restarts(_thread: ThreadId) -> io::Result<Option<bool>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -45,6 +45,8 @@ mod darwin;
 mod freebsd;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod linux;
+#[cfg(not(target_os = "linux"))]
+mod no_tick;
 
 #[cfg(target_os = "macos")]
 pub(crate) use darwin::*;
@@ -52,6 +54,8 @@ pub(crate) use darwin::*;
 pub(crate) use freebsd::*;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub(crate) use linux::*;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use no_tick::*;
 
 #[cfg(not(any(
     all(target_os = "linux", target_pointer_width = "64"),
