@@ -157,7 +157,8 @@ fn mask(how: libc::c_int, set: &libc::sigset_t) -> io::Result<libc::sigset_t> {
 extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let errno = sys::errno();
     current::with(|local| {
-        let asked = local.target().is_some_and(|target| target.is_requested());
+        // Without its cookie: the kernel had no room for it. A timer has its own, so it always brings one.
+        let asked = local.target().is_some_and(|target| target.is_signalled());
         // SAFETY: `info` is what the kernel gave this handler.
         let ours = match unsafe { sys::origin(info) } {
             sys::Origin::Cookie(cookie) => ptr::eq(cookie, (&raw const COOKIE).cast()),

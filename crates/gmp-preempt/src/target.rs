@@ -105,13 +105,13 @@ impl Target {
         self.ask(When::Now, || signal::send(self.thread))
     }
 
-    /// Asks the thread to stop at a place where no system call of it sees that: none fails with `EINTR`, whichever it is and
-    /// whenever it begins.
+    /// Asks the thread to stop at a place where no system call of it sees that: none fails with `EINTR`, whenever it
+    /// begins.
     ///
     /// The price is time: the thread stops at a tick of the kernel's clock that finds it running, after up to 10 ms of CPU
     /// time (4 ms with `HZ=250`) if it computes, and at some later tick if it computes for a part of the time only.
-    /// [`request`](Target::request) does not wait for that. Else as `request`. What it rests on is in `tick.rs`; on kernels
-    /// before 5.9 it can still happen that a call is interrupted, more seldom than by `request`.
+    /// [`request`](Target::request) does not wait for that. Else as `request`. What it rests on, and which kernels have it, is in
+    /// `tick.rs`; on older ones, and in `io_uring_enter`, it can still happen that a call is interrupted.
     ///
     /// # Errors
     /// `Unsupported` where the system has no such thing; `EAGAIN` when the process has as many timers and queued signals as
@@ -130,7 +130,7 @@ impl Target {
                     Ok(())
                 }
                 Err(error) => {
-                    self.word.unsent();
+                    self.word.unsent(when);
                     Err(error)
                 }
             },
@@ -183,7 +183,8 @@ impl Target {
     }
 
     /// Whether the system call in which the thread sleeps goes on after [`request`](Target::request), as far as that is known:
-    /// it waits for a page, for a lock or another futex without a timeout, for a pipe, or uninterruptibly. `Some(false)` of other
+    /// it waits for a page, for a lock or another futex without a timeout, for a pipe (not to write more than fits at once), or
+    /// uninterruptibly. `Some(false)` of other
     /// calls, `None` of a thread that does not sleep. Some tens of microseconds. Allocates nothing.
     ///
     /// # Errors
@@ -221,6 +222,11 @@ impl Target {
         } else {
             assert!(self.word.is_detached(), "gmp: detach by another thread");
         }
+    }
+
+    /// Whether a signal is on its way for a request that waits to be served; not a timer's.
+    pub(crate) fn is_signalled(&self) -> bool {
+        self.word.is_signalled()
     }
 
     /// Whether a request waits to be served.

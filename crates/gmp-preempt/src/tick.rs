@@ -13,7 +13,8 @@
 //!   it before it runs any user code: all calls are over.
 //!
 //! T2 and T3 are what Linux does on x86-64 since 5.9, and by now on arm64 (`POSIX_CPU_TIMERS_TASK_WORK`). An older one sends
-//! the signal in the tick (T2), so that a call may see it that begins to sleep in this very moment.
+//! the signal in the tick (T2), so that a call may see it that begins to sleep in this very moment. Calls that do the work of T3
+//! in their own loop may see it on any kernel: `io_uring_enter`, and `ioctl` of a virtual machine.
 //! The price is time: a tick is 1 to 10 ms long (4 ms with `HZ=250`), and one must come while the thread runs.
 //!
 //! The timer is made by who first asks, by raw system calls, since the C library's allocates; between steps

@@ -141,10 +141,15 @@ impl Word {
     /// A3, after `Ask::Send`: the signal could not be sent, so nobody may wait for it.
     ///
     /// When the thread served the request without the signal meanwhile (end of a critical section) and
-    /// somebody asked anew, this takes the new one back; that asker's next tick asks again.
-    pub(crate) fn unsent(&self) {
-        // Relaxed: takes a bit back; publishes nothing.
-        self.0.0.fetch_and(!(REQUESTED | LATER), Ordering::Relaxed);
+    /// somebody asked anew, this takes the new one back; that asker's next tick asks again. Not one that has overtaken a
+    /// request for `Later`, though: its signal is on its way.
+    pub(crate) fn unsent(&self, when: When) {
+        let taken_back = |seen: u32| {
+            let overtaken = when == When::Later && seen & LATER == 0;
+            (!overtaken || mutant("preempt_unsent_blind")).then_some(seen & !(REQUESTED | LATER))
+        };
+        // Relaxed, both: takes bits back; publishes nothing.
+        let _ = self.0.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken_back);
         self.sent();
     }
 
@@ -213,6 +218,12 @@ impl Word {
             // Acquire: pairs with Release in `sent`.
             seen = word.load(Ordering::Acquire);
         }
+    }
+
+    /// Whether a signal is on its way, or was, for a request that has not been served; not a timer's. By the thread itself.
+    pub(crate) fn is_signalled(&self) -> bool {
+        // Relaxed: as in `is_requested`.
+        self.0.0.load(Ordering::Relaxed) & (REQUESTED | LATER) == REQUESTED
     }
 
     /// Whether `arrive` would stop: somebody has asked and has not been served. The two agree also on a

@@ -154,6 +154,26 @@ fn who_asks_now_overtakes_a_timer() {
     });
 }
 
+/// A timer that cannot be set takes its own request back, and not the one that has overtaken it.
+#[test]
+fn a_timer_that_fails_leaves_who_asks_now_alone() {
+    model(|| {
+        let word = Arc::new(Word::default());
+        let patient = {
+            let word = Arc::clone(&word);
+            thread::spawn(move || match word.ask(Later) {
+                Ask::Send => word.unsent(Later),
+                other => assert_eq!(other, Ask::Pending),
+            })
+        };
+        assert_eq!(word.ask(Now), Ask::Send);
+        word.sent();
+        patient.join().unwrap();
+        assert!(word.is_signalled(), "its signal would find nothing");
+        assert!(matches!(word.arrive(), Arrival::Stop(_)));
+    });
+}
+
 /// A request that waits for a tick is served like any other, and leaves nothing behind.
 #[test]
 fn a_request_at_a_tick_is_served_once() {
@@ -166,9 +186,9 @@ fn a_request_at_a_tick_is_served_once() {
         stopping.decline();
         assert!(!word.is_requested());
         assert_eq!(word.ask(Now), Ask::Send);
-        word.unsent();
+        word.unsent(Now);
         assert_eq!(word.ask(Later), Ask::Send);
-        word.unsent();
+        word.unsent(Now);
         assert_eq!(word.ask(Later), Ask::Send, "what failed leaves nothing either");
     });
 }
@@ -219,7 +239,7 @@ fn a_failed_signal_can_be_asked_again() {
     model(|| {
         let word = Word::default();
         assert_eq!(word.ask(Now), Ask::Send);
-        word.unsent();
+        word.unsent(Now);
         assert!(!word.is_requested());
         assert_eq!(word.ask(Now), Ask::Send);
         word.sent();

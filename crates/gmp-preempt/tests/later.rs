@@ -1,4 +1,6 @@
-//! Stops at a clock tick: no system call sees them, and they can be overtaken.
+//! Stops at a clock tick: no system call sees them, and they can be overtaken. Linux has them.
+
+#![cfg(target_os = "linux")]
 
 mod common;
 

@@ -16,8 +16,8 @@
 //!      |------------------------> Suspect                        later
 //!      |                             |
 //!      |<----------------------------+----- is seen asleep where a signal does no harm (a lock, a pipe, a page)
-//!      |----> Harmless               |                           now
-//!      |          |                  |
+//!      |----> Harmless               |                           now; Suspect if it sleeps on, and is not seen
+//!      |          |                  |                           there for 0.1 s of CPU time
 //!      '----------+----> Harmful <---'      is seen asleep anywhere else
 //!                                                                later
 //! ```
@@ -25,8 +25,9 @@
 //! The kernel counts how often a thread has gone to sleep; being stopped is a sleep too, and those are counted here. Calls
 //! into the runtime wipe off the mark that is left when a thread is asked (`hold.rs`, E5): then it may have slept there.
 //!
-//! What remains: the first harmful call of a goroutine that was taken for a hog, or for harmless, may be interrupted, if it
-//! begins within 20 µs of a stop. To stop also those later of which nothing is known yet would exclude most of that; then each goroutine that
+//! What remains: a harmful call of a goroutine that is taken for a hog, or for harmless, may be interrupted, if it begins within
+//! 20 µs of a stop. It is known for one that sleeps at the next look, unless its calls take less than that of a slice
+//! together. To stop also those later of which nothing is known yet would exclude most of that; then each goroutine that
 //! computes keeps others waiting for a tick, once (`docs/experiments.md`). Where the system has no such way a thread is sent its signal if it computes at that moment, by two readings of its
 //! CPU clock, and left alone if it does not: ready to run it may be waking from a call.
 
@@ -39,6 +40,9 @@ use crate::sync::plain::{AtomicU64, Ordering};
 /// For how much CPU time a thread that has slept is taken for one that does.
 const REMEMBERED: u64 = 1_000_000_000;
 
+/// For how much CPU time one is taken for harmless that sleeps, and was seen to where a signal does no harm.
+const TRUSTED: u64 = 100_000_000;
+
 /// What is known of the sleeps of a goroutine.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Sleeps {
@@ -47,8 +51,8 @@ enum Sleeps {
     Unknown,
     /// It has slept, who knows where; believed until its thread's CPU clock shows this.
     Suspect { until: u64 },
-    /// It was seen asleep, in calls that survive signals.
-    Harmless,
+    /// It was seen asleep, in calls that survive signals; believed as long as it does not sleep, or until then.
+    Harmless { until: u64 },
     /// It was seen asleep in another one; believed as long.
     Harmful { until: u64 },
 }
@@ -110,7 +114,7 @@ impl Record {
         self.sleeps.set(match self.sleeps.get() {
             _ if !restarts => Sleeps::Harmful { until: cpu + REMEMBERED },
             Sleeps::Harmful { until } if cpu < until => return,
-            _ => Sleeps::Harmless,
+            _ => Sleeps::Harmless { until: cpu + TRUSTED },
         });
     }
 
@@ -118,8 +122,10 @@ impl Record {
     fn has_slept(&self, cpu: u64) {
         let until = cpu + REMEMBERED;
         self.sleeps.set(match self.sleeps.get() {
-            Sleeps::Unknown | Sleeps::Suspect { .. } => Sleeps::Suspect { until },
-            Sleeps::Harmless => Sleeps::Harmless,
+            Sleeps::Harmless { until } if cpu < until => return,
+            Sleeps::Unknown | Sleeps::Suspect { .. } | Sleeps::Harmless { .. } => {
+                Sleeps::Suspect { until }
+            }
             Sleeps::Harmful { .. } => Sleeps::Harmful { until },
         });
     }
@@ -142,7 +148,7 @@ impl Record {
             self.has_slept(cpu);
         }
         let way = match self.sleeps.get() {
-            Sleeps::Harmless => Answer::Now,
+            Sleeps::Harmless { .. } => Answer::Now,
             Sleeps::Suspect { until } | Sleeps::Harmful { until } if cpu < until => Answer::Later,
             _ if undisturbed.is_some() => Answer::Now,
             _ if before.is_some() => Answer::Later,
@@ -157,6 +163,10 @@ impl Scheduler {
     /// Asks `m`'s thread to stop, in one of the two ways. By the monitor. `computes`: it has had a CPU all the time in this
     /// slice; if it was a hog before, it is one, and what the kernel knows of it is not looked up, which takes 10 µs.
     pub(crate) fn ask(&self, m: &M, computes: bool) -> Answer {
+        if !m.hold.goes_on() {
+            // Stopped a moment ago.
+            return Answer::Asleep;
+        }
         if computes && goroutine(m).is_some_and(|g| m.awake.is_still_hog(g, m.hold.wiped())) {
             return if self.signal(m) { Answer::Now } else { Answer::Never };
         }
@@ -193,7 +203,8 @@ impl Scheduler {
         // Which is the case most of the time, and takes the longer to find out.
         let known = matches!(m.awake.sleeps.get(), Sleeps::Harmful { until } if cpu < until);
         let restarts = if known { Some(false) } else { self.restarts(m) };
-        if let Some(restarts) = restarts {
+        // Else it may have slept in our handler, which says nothing.
+        if let Some(restarts) = restarts.filter(|_| m.hold.goes_on()) {
             m.awake.seen_asleep(restarts, cpu);
         }
     }
@@ -265,6 +276,13 @@ mod tests {
         record.seen_asleep(true, 0);
         assert_eq!(record.way(3, 5, 90, 0), Now);
         assert_eq!(record.way(3, 6, 95, 0), Now);
+        assert_eq!(record.way(3, 6, 96, TRUSTED - 1), Now);
+        assert_eq!(record.way(3, 6, 96, TRUSTED), Now, "it does not sleep any more");
+        assert_eq!(
+            record.way(3, 6, 97, TRUSTED),
+            Later,
+            "it does, and was not seen there for long"
+        );
         record.seen_asleep(false, 0);
         record.seen_asleep(true, 1);
         assert_eq!(record.way(3, 6, 99, 1), Later, "that one is not forgotten at once");

@@ -14,7 +14,7 @@
 
 use crate::p::P;
 use crate::queue::list::List;
-use crate::queue::local::Batch;
+use crate::queue::local::{Batch, CAPACITY};
 use crate::scheduler::Scheduler;
 use crate::sync::plain::Ordering;
 
@@ -56,16 +56,22 @@ impl Scheduler {
 
     /// Moves what waits to run with `p` to the global queue. By the monitor.
     pub(crate) fn clear_out(&'static self, p: &'static P) {
-        let mut left = List::new();
-        let next = p.steal_next(|| self.config.preempt.is_some_and(|preempt| preempt.barrier()));
-        if let Some(g) = next {
-            left.push(g);
-        }
-        let mut batch = Batch::new();
-        while p.ring.steal_half(&mut batch) > 0 {
-            batch.drain().filter_map(|tagged| tagged.item()).for_each(|g| left.push(g));
-        }
-        // While the P is seen to be held: whoever looks for a deadlock must find them somewhere.
-        self.inject_all(&mut left);
+        let barrier = || self.config.preempt.is_some_and(|preempt| preempt.barrier());
+        self.carrying(|| {
+            let mut left = List::new();
+            if let Some(g) = p.steal_next(barrier) {
+                left.push(g);
+            }
+            let mut batch = Batch::new();
+            // Half of them each time. Not until none is left: the goroutine may go on spawning.
+            for _ in 0..=CAPACITY.ilog2() {
+                p.ring.steal_half(&mut batch);
+                batch.drain().filter_map(|tagged| tagged.item()).for_each(|g| left.push(g));
+                if left.is_empty() {
+                    break;
+                }
+                self.inject_all(&mut left);
+            }
+        });
     }
 }

@@ -12,9 +12,11 @@
 //! - **X2** its M gives its own P away, or lays it down, under the lock of the lists; it holds none from here on.
 //! - **X3** the M looks into its box and whether the runtime stops, then sleeps; again until one of the two says so.
 //! - **X4** who takes the goroutine out of a queue, and is not its M, says that nobody holds its own P, leaves the goroutine in
-//!   the box, then the P (Release), then wakes the M, and looks for another P or idles.
+//!   the box, then the P (Release), then wakes the M, and looks for another P or idles. A handler (H3) says nothing: the
+//!   P is seen to be the stopped one's until X5.
 //! - **X5** the M takes the P out (Acquire), says that it holds it, and takes what it was left for: the goroutine is what it
-//!   runs next. Not before it has looked, behind a fence, whether the runtime stops: then it touches nothing of the P.
+//!   runs next. Not before it has looked, behind a fence, whether the runtime stops: then it touches nothing of the P. One that
+//!   was stopped it queues before that, with a P that is seen to be held all the time.
 //! - **X6** at the end (Z4 of `stop.rs`) the runtime says that it stops, takes the lock of the lists, and wakes every M that is
 //!   locked. One whose X2 came before that lock is seen to be locked; one whose X2 comes after it sees that the runtime stops.
 //!   A P that nobody holds is the end's own after a fence, also if it lies in the box of a thread that has ended.

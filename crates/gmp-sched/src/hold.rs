@@ -140,7 +140,13 @@ impl<P> Hold<P> {
         }
     }
 
-    /// The P. By the thread, in a section.
+    /// Whether the goroutine goes on: the thread has a P, or has lost it and has not been stopped for that. By anybody, of
+    /// whom it is a hint.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.p().is_null() || self.lost() == Lost::Still
+    }
+
+    /// The P. By the thread, in a section; to anybody else a hint.
     #[inline]
     pub(crate) fn p(&self) -> *mut P {
         // Relaxed: this thread's own word, apart from the bits; `settle` has seen to what others left.

@@ -10,7 +10,7 @@
 //! | is ready, and gets no CPU | its CPU clock stands still | nothing: it is not in the way of anybody here |
 //! | computes | its CPU clock advances | it is asked, then stopped (`preempt.rs`, `awake.rs`) |
 //!
-//! Whatever the thread does, once the slice has lasted for long what waits with the P is moved (`desert.rs`).
+//! Whatever the thread does, once nobody has been dispatched for long what waits with the P is moved (`desert.rs`).
 //!
 //! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
 
@@ -141,9 +141,6 @@ pub(crate) fn look(
     }
     if still {
         let asleep = sched.is_asleep(m);
-        if asleep {
-            sched.note_sleep(m, seen.cpu);
-        }
         if !asleep && (m.is_in_long_use() || sched.tied.len() > 0) {
             // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
             // Not where nobody computes: a server whose client keeps it from a CPU of the same machine would be moved a
@@ -157,6 +154,10 @@ pub(crate) fn look(
             need.served(pressed);
             lost.add(m, seen.cpu, now);
             lend(sched, p, pressed);
+        }
+        if asleep {
+            // When others have the P: it takes longer than the rest of the look.
+            sched.note_sleep(m, seen.cpu);
         }
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
         return now + ((ALERT / 2) << seen.put_off.min(MOST_PUT_OFF));

@@ -50,7 +50,7 @@ pub(crate) struct Monitor {
     parker: Parker,
     /// It sleeps for good; whoever takes an idle P wakes it.
     asleep: AtomicBool,
-    /// Its thread looks no more.
+    /// It neither takes nor gives Ps any more.
     ended: AtomicBool,
     /// Whether the kernel has the fence that retaking needs.
     retakes: OnceLock<bool>,
@@ -79,7 +79,7 @@ impl Monitor {
         self.trace.get_or_init(trace::new_ring)
     }
 
-    /// Whether it has stopped those that compute without a P, and looks no more.
+    /// Whether it has stopped those that compute without a P, and neither takes nor gives Ps any more.
     pub(crate) fn has_ended(&self) -> bool {
         // Acquire: pairs with Release at its end.
         self.ended.load(Ordering::Acquire)
@@ -158,9 +158,13 @@ pub(crate) fn run(sched: &'static Scheduler) {
         let mut ready = 0;
         if sched.polls.get() != last_poll {
             last_poll = sched.polls.get();
-        } else if let Some(mut found) = sched.poll_now() {
-            ready = found.len();
-            sched.inject_all(&mut found);
+        } else {
+            ready = sched.carrying(|| {
+                let Some(mut found) = sched.poll_now() else { return 0 };
+                let ready = found.len();
+                sched.inject_all(&mut found);
+                ready
+            });
         }
         next = next.min(lost.look(sched, now));
         let idle = sched.idle.counts().idle() > 0;
@@ -202,10 +206,10 @@ pub(crate) fn run(sched: &'static Scheduler) {
         sys::nap();
     }
     lost.abandon(sched);
-    current::set_monitor(false);
     // Release: pairs with Acquire in `has_ended`.
     sched.monitor.ended.store(true, Ordering::Release);
     stop::see_to_the_rest(sched, begun);
+    current::set_monitor(false);
 }
 
 /// How long the head of the global queue has been waiting.

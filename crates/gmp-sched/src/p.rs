@@ -45,8 +45,8 @@ pub(crate) struct P {
     in_order: Cell<u32>,
     /// The running goroutine is to yield at its next call, and may be stopped.
     pub(crate) preempt: AtomicBool,
-    /// Its slice has lasted for so long that whoever holds it cannot be reached: others see to its timers. Written by the
-    /// monitor (`desert.rs`).
+    /// Nobody has been dispatched here for so long, although somebody waits, that its holder cannot be reached: others see to
+    /// its timers. Written by the monitor (`desert.rs`).
     pub(crate) deserted: AtomicBool,
     /// Whether the holder may lose it without being asked (`lease.rs`).
     pub(crate) lease: Lease,

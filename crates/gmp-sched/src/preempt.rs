@@ -82,7 +82,8 @@ pub unsafe fn try_hand_over(m: *const (), at: &Registers) -> bool {
 
 /// The runtime stops: the goroutine never runs again.
 fn abandon(m: &'static M) {
-    let p = m.p();
+    // SAFETY: Ps are never freed while Ms live.
+    let p = unsafe { m.hold.p_in_handler().as_ref() };
     m.set_p(None);
     if let Some(p) = p {
         // Release: pairs with Acquire in `stop`.

@@ -69,10 +69,12 @@ pub(crate) struct Scheduler {
     pub(crate) spawner: Spawner,
     /// Ms ever started.
     pub(crate) threads: AtomicUsize,
-    /// Goroutines in blocking sections whose P was taken.
+    /// Goroutines in blocking sections whose P was taken; one more while the monitor carries some.
     pub(crate) blocked: AtomicUsize,
     /// Open [`Finishing`](crate::stop::Finishing) sections.
     pub(crate) finishing: AtomicUsize,
+    /// Whether the end is over (`stop.rs`): what goes on now is the monitor's to stop.
+    pub(crate) stopped: AtomicBool,
     /// Where the watcher sleeps, and whose turn it is to poll.
     pub(crate) post: Post<M>,
     /// Polls so far.
@@ -121,6 +123,7 @@ impl Scheduler {
             threads: AtomicUsize::new(0),
             blocked: AtomicUsize::new(0),
             finishing: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
             post: Post::new(),
             polls: Counter::default(),
             wakeups: Counter::default(),
@@ -286,6 +289,17 @@ impl Scheduler {
             self.global.push_all(list);
             (0..n.min(self.procs())).for_each(|_| self.published());
         }
+    }
+
+    /// Runs `f`, in which the monitor carries goroutines from one place to another. It has no P, so whoever looks for a deadlock
+    /// meanwhile would find nobody that runs and nobody that waits.
+    pub(crate) fn carrying<T>(&self, f: impl FnOnce() -> T) -> T {
+        // AcqRel, both: pairs with Acquire in `is_quiet`, which looks twice: who has seen the queues before and this behind it
+        // sees the second time what was carried.
+        self.blocked.fetch_add(1, Ordering::AcqRel);
+        let done = f();
+        self.blocked.fetch_sub(1, Ordering::AcqRel); // AcqRel: as above.
+        done
     }
 
     /// Puts a new goroutine where it runs next, and wakes somebody for it: it is work for two.

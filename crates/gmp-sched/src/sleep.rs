@@ -169,8 +169,9 @@ pub(crate) fn without_p(m: &'static M) -> bool {
     let mut lists = sched.lists.lock();
     if let Some((index, searching)) = lists.pop_orphan() {
         drop(lists);
-        hand(m, sched.proc(index), errand(searching));
-        return adopt(m);
+        m.set_p(Some(sched.proc(index)));
+        m.searching.set(searching);
+        return true;
     }
     if sched.is_stopping() {
         return false;

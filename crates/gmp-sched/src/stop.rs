@@ -14,28 +14,24 @@
 //!   for all that time. Unless somebody is in a [`Finishing`] section, which is waited for. The signal is sent by the thread
 //!   that called `run`, too, since that one is awake: who has been sent one runs no line of its own before it serves it,
 //!   however late the kernel lets it run, or the monitor.
-//! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`]. The monitor asks those that are left, because they have
-//!   put the signal off, until none is, or for [`LONGEST`].
-//!   Then the Ps that nobody holds give back their stacks, so that the next runtime finds them; those of threads that are
-//!   late keep theirs, and all do if the monitor is late. Threads whose goroutine has locked itself to
-//!   them and has parked end; those in the middle of one stay (Z2).
+//! - **Z4** `run` returns when all of them rest, or after [`PATIENCE`]. Before that the Ps that nobody holds give back their
+//!   stacks, so that the next runtime finds them; those of threads that are late keep theirs, and all do if the monitor is late.
+//!   Threads whose goroutine has locked itself to them and has parked end; those in the middle of one stay (Z2). Afterwards the
+//!   monitor goes on asking those that are left, because they have put the signal off, until none is, or for [`LONGEST`].
 //! - **Z5** the next `run` starts when nobody of this one polls any more, and nobody of it ever will (`post.rs`, V4). The
 //!   poller is the process's, and its wake one for all: a watcher on its way out, or a look around, would take the wake
 //!   that is meant for the next runtime's watcher, which then sleeps on with a P in its hands.
 //!
 //! A goroutine that prints, allocates or locks all the time without ever calling the runtime can still be caught by Z3
-//! with a lock.
+//! with a lock; also after `run` has returned, if it had put the signal off until then.
 
 use std::ptr;
 use std::thread;
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::MAX_PROCS;
 use crate::critical::critical;
-use crate::hold::Lost;
 use crate::lost::ASKED;
-use crate::m::M;
 use crate::on_thread;
 use crate::runtime::wake_everybody;
 use crate::scheduler::Scheduler;
@@ -52,7 +48,7 @@ const PATIENCE: Duration = Duration::from_millis(9);
 // The monitor is not late only because it asks a thread without a P as often as it may have to.
 const _: () = assert!(POLITE.as_micros() + ASKED as u128 * 50 < PATIENCE.as_micros());
 
-/// How often the monitor asks those that are left when `run` has returned: they put a signal off some hundred times at most.
+/// How often the monitor asks those that are left when its own part is over: they put a signal off some hundred times at most.
 const AGAIN: Duration = Duration::from_millis(1);
 
 /// How long it waits for sections that want to finish: a backtrace of a debug build is read and printed.
@@ -110,10 +106,6 @@ pub(crate) fn succeed(sched: &'static Scheduler) {
 
 /// Z1 to Z4. By the thread that called `run`.
 pub(crate) fn stop(sched: &'static Scheduler) {
-    // Room for every M, and for those that are being made, while the runtime still works: later a goroutine that is
-    // stopped may hold the allocator's lock, and would not be let go on by who waits for that.
-    // Relaxed: a number; it grows by as many as there are Ps at most from here on.
-    let mut released = Vec::with_capacity(sched.threads.load(Ordering::Relaxed) + MAX_PROCS + 1);
     sched.begin_stop();
     wake_everybody(sched);
     let begun = clock::now();
@@ -127,7 +119,7 @@ pub(crate) fn stop(sched: &'static Scheduler) {
         let firmly = is_firm(sched, spent);
         // Before the look at the Ps: it may still grant one.
         let monitor_has_ended = sched.monitor.has_ended();
-        release_stopped(sched, &mut released);
+        release_stopped(sched);
         let mut busy = 0;
         for index in 0..sched.created() {
             let p = sched.proc(index);
@@ -149,10 +141,7 @@ pub(crate) fn stop(sched: &'static Scheduler) {
             busy += 1;
             p.preempt.store(true, Ordering::Relaxed); // Relaxed: the signal orders what matters.
         }
-        busy += released.iter().filter(|m| m.hold.lost() == Lost::Still).count();
-        if firmly {
-            count_the_rest(sched, true);
-        }
+        busy += count_the_rest(sched, firmly);
         // Who took over a P from a goroutine that was stopped queues that first, and lays down the P after it.
         let rest = busy == 0 && monitor_has_ended && sched.tied.len() == 0;
         if rest || spent - finished > PATIENCE.as_nanos() as u64 {
@@ -161,7 +150,8 @@ pub(crate) fn stop(sched: &'static Scheduler) {
                 give_back_stacks(sched);
             }
             end_locked(sched);
-            return;
+            // Release: pairs with Acquire in `see_to_the_rest`: who was let go on here is counted there.
+            return sched.stopped.store(true, Ordering::Release);
         }
         sys::nap();
     }
@@ -171,7 +161,7 @@ pub(crate) fn stop(sched: &'static Scheduler) {
 fn count_the_rest(sched: &'static Scheduler, ask: bool) -> usize {
     let mut left = 0;
     on_thread::for_each(sched, &mut |m| {
-        if m.hold.lost() == Lost::Still || !m.hold.p().is_null() {
+        if m.hold.goes_on() {
             left += 1;
             if ask {
                 sched.signal(m);
@@ -181,12 +171,15 @@ fn count_the_rest(sched: &'static Scheduler, ask: bool) -> usize {
     left
 }
 
-/// Z4, its second sentence. By the monitor, whose part in a stop that began at `begun` is over.
+/// Z4, its last sentence. By the monitor, whose part in a stop that began at `begun` is over. Not before `stop` is: until then
+/// some are between two Ps, or still to be let go on.
 pub(crate) fn see_to_the_rest(sched: &'static Scheduler, begun: u64) {
     loop {
         let spent = clock::now() - begun;
+        // Acquire: pairs with Release in `stop`.
+        let stopped = sched.stopped.load(Ordering::Acquire);
         let left = count_the_rest(sched, is_firm(sched, spent));
-        if left == 0 || spent > LONGEST.as_nanos() as u64 {
+        if stopped && left == 0 || spent > LONGEST.as_nanos() as u64 {
             return;
         }
         thread::sleep(AGAIN);
@@ -220,7 +213,7 @@ fn give_back_stacks(sched: &'static Scheduler) {
 }
 
 /// Z2: lets those go on that were stopped in their handler. Without a P they come to rest at their next entry.
-fn release_stopped(sched: &'static Scheduler, released: &mut Vec<&'static M>) {
+fn release_stopped(sched: &'static Scheduler) {
     while let Some(g) = sched.tied.take(u64::MAX) {
         // SAFETY: taken out of a queue, so its thread waits.
         let Some(thread) = unsafe { g.as_ref() }.tied() else { continue };
@@ -228,7 +221,6 @@ fn release_stopped(sched: &'static Scheduler, released: &mut Vec<&'static M>) {
         if !thread.ask.is_open() {
             thread.hold.lose();
             sched.resume(thread);
-            released.push(thread);
         }
     }
 }

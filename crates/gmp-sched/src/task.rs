@@ -107,7 +107,7 @@ where
 
     /// # Safety
     ///
-    /// `g` heads a live `Task<S>`; see the stage for whose turn it is.
+    /// `g` heads a live `Task<S>`, or room for one; see the stage for whose turn it is.
     unsafe fn place(g: NonNull<G>) -> *mut S {
         // SAFETY: header first (`repr(C)`): the G is the beginning of a live task.
         let stage = unsafe { &raw const (*g.cast::<Self>().as_ptr()).stage };

@@ -34,8 +34,9 @@ unsafe fn target<'a>(token: *mut ()) -> &'a Target {
 }
 
 /// Requests that find a thread inside the C library, in a row, before it is stopped for good all the same. They come
-/// every 100 µs or so; code that stays there for longer copies, sorts or yields, and holds no lock of the allocator. More
-/// would outlast the patience of the runtime's end, and one that yields all the time would never be stopped.
+/// every 50 to 100 µs, from the monitor and from the caller of `run`; code that stays there for longer copies, sorts or yields,
+/// and holds no lock of the allocator. More would outlast the patience of the runtime's end, and one that yields all the time
+/// would never be stopped.
 const SPARED: u32 = 50;
 
 /// Decides in the handler. While the runtime runs a goroutine may be stopped anywhere: it goes on soon. At its end it is

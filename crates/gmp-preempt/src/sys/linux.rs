@@ -230,21 +230,27 @@ pub(crate) fn restarts(thread: ThreadId) -> io::Result<Option<bool>> {
         -1 => true,
         // Without a timeout.
         libc::SYS_futex => argument(3) == Some(0),
-        libc::SYS_read | libc::SYS_readv | libc::SYS_write | libc::SYS_writev => {
-            argument(0).is_some_and(|file| is_pipe(file as libc::c_int))
+        libc::SYS_read | libc::SYS_readv => is_pipe(argument(0)),
+        // More than that may have been written in part; then it ends with a short count.
+        libc::SYS_write => {
+            is_pipe(argument(0)) && argument(1).is_some_and(|size| size <= libc::PIPE_BUF as u64)
         }
         _ => false,
     }))
 }
 
-fn is_pipe(file: libc::c_int) -> bool {
-    let mut about = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: room for the answer; whatever the number is.
-    if unsafe { libc::fstat(file, about.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: initialised — the call succeeded.
-    unsafe { about.assume_init() }.st_mode & libc::S_IFMT == libc::S_IFIFO
+/// Whether this file is a pipe. Asks the kernel only, not the file system: its server may be who sleeps.
+fn is_pipe(file: Option<u64>) -> bool {
+    let Some(file) = file.and_then(|file| libc::c_int::try_from(file).ok()) else { return false };
+    let mut about = MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    let (path, what) = (c"".as_ptr(), libc::STATX_TYPE);
+    // SAFETY: an empty path, and room for the answer; whatever the number is.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_statx, file, path, flags, what, about.as_mut_ptr()) };
+    // SAFETY: integers, zeroed.
+    let mode = unsafe { about.assume_init() }.stx_mode;
+    answer == 0 && libc::mode_t::from(mode) & libc::S_IFMT == libc::S_IFIFO
 }
 
 /// The beginning of one of the files that tell about a thread.
