@@ -59,13 +59,12 @@ pub unsafe fn park<C: FnOnce()>(waiter: Waiter, reason: WaitReason, commit: C) {
     }
 }
 
-/// As [`park`], out of a section that the caller has opened: it is closed with the wait's beginning, by the successor. No
-/// other one is open.
+/// As [`park`], out of a section that the caller has opened: it is closed with the wait's beginning, by the successor.
 ///
 /// # Safety
 ///
 /// As for [`park`]; `waiter` is what [`Waiter::in_section`] returned with `section`, or what [`Waiter::current`] returned just
-/// before `section` was opened.
+/// before `section` was opened. No other section is open: whoever closed it after the wait might be on another thread.
 #[inline(always)]
 pub unsafe fn park_in<C: FnOnce()>(
     section: Critical,
@@ -91,7 +90,7 @@ impl<T: ?Sized> LockGuard<'_, T> {
     ///
     /// # Safety
     ///
-    /// As for [`park`].
+    /// As for [`park_in`], whose section is the guard's.
     #[inline(always)]
     pub unsafe fn park(self, waiter: Waiter, reason: WaitReason) {
         let (lock, section) = self.into_parts();

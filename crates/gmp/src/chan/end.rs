@@ -63,6 +63,7 @@ impl Gate {
         // Nobody sends and nothing is received, so none of these is called.
         send: |_, _, _| Sent::Closed,
         relay: |_, _| {},
+        large: false,
         grow: |_| {},
         free: |_| {},
         return_permit: |_| {},

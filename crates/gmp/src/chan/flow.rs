@@ -1,9 +1,10 @@
 //! A channel of `T`: the moves of values, and the blocking operations made of them.
 //!
 //! An operation is one look under the lock, which either moves the value, or hands it over to somebody who
-//! waits, or finds that it must wait. Hand-over is direct: the value is copied between the two stacks after
+//! waits, or finds that it must wait; then it looks once more, under the lock under which it queues (`wait`). Hand-over is
+//! direct: the value is copied between the two stacks after
 //! unlocking, and the woken side finds its operation done; it never competes again, so values and waiters
-//! are both first come, first served. The copy and the wake are in the critical section of the lock, which costs
+//! are both first come, first served. The copy, if it is short, and the wake are in the critical section of the lock, which costs
 //! one section less; what may park, allocate or run the code of others comes after it. Used by `sender`, `receiver` and,
 //! through [`Ops`], by `select`.
 
@@ -18,7 +19,7 @@ use super::node::{Node, Outcome};
 use super::ring::Ring;
 use super::store::Store;
 use super::sync::{AtomicBool, AtomicUsize, Critical};
-use super::transfer::{Got, Sent, Settled};
+use super::transfer::{Got, Sent, Settled, is_large};
 
 /// A channel, shared by its handles (`counter`).
 #[repr(C)]
@@ -61,6 +62,7 @@ impl<T> Chan<T> {
         },
         // SAFETY: a value and a place for it (contract of Ops).
         relay: |from, to| unsafe { relay::<T>(from, to) },
+        large: is_large::<T>(),
         // SAFETY: the core of a `Chan<T>`.
         grow: |core| unsafe { Chan::<T>::of(core) }.grow(),
         // SAFETY: a block of this type that left its list (contract of Ops).
@@ -252,7 +254,7 @@ impl<T> Chan<T> {
             unsafe { relay::<T>(from, to) }
         };
         // SAFETY: contract.
-        unsafe { got.settle(section, &self.core, slot.cast(), relay) }
+        unsafe { got.settle(section, &self.core, slot.cast(), const { is_large::<T>() }, relay) }
     }
 
     /// What is left to do after `send_locked`, after unlocking; closes the section of the lock.
@@ -267,7 +269,7 @@ impl<T> Chan<T> {
             unsafe { relay::<T>(from, to) }
         };
         // SAFETY: contract.
-        unsafe { sent.settle(section, &self.core, value.cast(), relay) }
+        unsafe { sent.settle(section, &self.core, value.cast(), const { is_large::<T>() }, relay) }
     }
 
     /// One attempt to receive into `slot`.

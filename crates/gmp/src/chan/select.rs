@@ -131,9 +131,13 @@ impl<'a> Case<'a> {
         };
         let settled = match act {
             // SAFETY: the slot is as `Case::new` demands.
-            Act::Recv(got) => unsafe { got.settle(section, core, self.slot, relay) },
+            Act::Recv(got) => unsafe {
+                got.settle(section, core, self.slot, core.ops.large, relay)
+            },
             // SAFETY: as above.
-            Act::Send(sent) => unsafe { sent.settle(section, core, self.slot, relay) },
+            Act::Send(sent) => unsafe {
+                sent.settle(section, core, self.slot, core.ops.large, relay)
+            },
             Act::Grant(status) => return status,
         };
         match settled {

@@ -77,6 +77,7 @@ impl TimerCore {
         // Nobody sends: there is no sender, so none of these is called.
         send: |_, _, _| Sent::Closed,
         relay: |_, _| {},
+        large: false,
         grow: |_| {},
         free: |_| {},
         return_permit: |_| {},

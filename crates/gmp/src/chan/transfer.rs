@@ -10,6 +10,30 @@ use super::core::Core;
 use super::node::{Node, Outcome};
 use super::sync::{Critical, Waiter, park};
 
+/// Whether a value takes so long to move, more than a page, that nobody is to be kept from stopping the goroutine meanwhile.
+pub(crate) const fn is_large<T>() -> bool {
+    size_of::<T>() > 4096
+}
+
+/// Moves a value by `relay` to or from `other`, who waits on the other side, and wakes it; in the section, unless the value is
+/// `large`.
+///
+/// # Safety
+///
+/// As for [`Node::wake`], of which `other`'s operation is done by `relay`.
+#[inline(always)]
+unsafe fn hand_over(section: Critical, large: bool, relay: impl FnOnce(), other: NonNull<Node>) {
+    if large {
+        drop(section);
+        relay();
+        // SAFETY: contract.
+        return unsafe { Node::wake(other, Outcome::Done) };
+    }
+    relay();
+    // SAFETY: contract.
+    unsafe { Node::wake_in(&section, other, Outcome::Done) };
+}
+
 /// What a receive found under the lock.
 #[must_use]
 pub(crate) enum Got {
@@ -67,21 +91,22 @@ impl Got {
     ///
     /// # Safety
     ///
-    /// `slot` takes a value of the channel, and `relay` moves one from place to place.
+    /// `slot` takes a value of the channel, and `relay` moves one from place to place; `large` is [`is_large`] of it.
     #[inline(always)]
     pub(crate) unsafe fn settle(
         self,
         section: Critical,
         core: &Core,
         slot: *mut (),
+        large: bool,
         relay: impl FnOnce(*const (), *mut ()),
     ) -> Settled {
         // Before the others, without a jump through a table.
         if let Got::From(sender) = self {
             // SAFETY: ours, and alive until it is woken (N3).
-            relay(unsafe { sender.as_ref() }.slot.get(), slot);
-            // SAFETY: popped for this receive; the value has left its slot.
-            unsafe { Node::wake_in(&section, sender, Outcome::Done) };
+            let relay = || relay(unsafe { sender.as_ref() }.slot.get(), slot);
+            // SAFETY: popped for this receive; the value leaves its slot.
+            unsafe { hand_over(section, large, relay, sender) };
             return Settled::Done;
         }
         match self {
@@ -138,22 +163,23 @@ impl Sent {
     ///
     /// # Safety
     ///
-    /// `value` is the value sent, and `relay` moves one from place to place.
+    /// `value` is the value sent, and `relay` moves one from place to place; `large` is [`is_large`] of it.
     #[inline(always)]
     pub(crate) unsafe fn settle(
         self,
         section: Critical,
         core: &Core,
         value: *const (),
+        large: bool,
         relay: impl FnOnce(*const (), *mut ()),
     ) -> Settled {
         match self {
             Sent::Stored => Settled::Done,
             Sent::To(receiver) => {
                 // SAFETY: ours, and alive until it is woken (N3).
-                relay(value, unsafe { receiver.as_ref() }.slot.get());
+                let relay = || relay(value, unsafe { receiver.as_ref() }.slot.get());
                 // SAFETY: popped for this send; its slot is filled.
-                unsafe { Node::wake_in(&section, receiver, Outcome::Done) };
+                unsafe { hand_over(section, large, relay, receiver) };
                 Settled::Done
             }
             Sent::Task(waker) => {

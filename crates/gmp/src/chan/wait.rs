@@ -7,7 +7,8 @@
 //!   outcome in the node and does not compete again.
 //!
 //! From W1 to W2 there is one section and one question which thread this is. `Again` in W1 or W3 means that the caller tries,
-//! and comes back if that was in vain. Selects have a way of their own (`gather`). Used by `flow`, `timer` and `end`.
+//! with a lock of its own, and comes back if that was in vain: somebody who came meanwhile may go before it, and as long as that
+//! repeats no deadline is looked at. To try under the lock of W1 costs each wait 5 ns (`docs/experiments.md`). Selects have a way of their own (`gather`). Used by `flow`, `timer` and `end`.
 
 use std::ptr;
 use std::time::Instant;
@@ -73,7 +74,7 @@ impl Core {
     ///
     /// # Safety
     ///
-    /// `waiter` is `Waiter::current()`, taken just before; `slot` holds a value of the channel (for `Send`)
+    /// `waiter` is the caller, asked for with the lock's section or just before it; `slot` holds a value of the channel (for `Send`)
     /// or has place for one (for `Recv`), and is the channel's to use until this returns. `side` is not ready.
     #[inline(always)]
     pub(crate) unsafe fn wait<'a>(
