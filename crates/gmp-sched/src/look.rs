@@ -41,6 +41,9 @@ const BLOCKED_AND_UNMISSED: u64 = 1_000_000;
 /// What urgent work concedes to the goroutine that runs: more often would be spent on switching alone.
 const URGENT_AFTER: u64 = 200_000;
 
+/// For how long what waits is left to a searcher: one that was just woken comes within some 20 µs.
+const SEARCH: u64 = 500_000;
+
 /// What the monitor saw of a P when it looked last.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
@@ -60,6 +63,8 @@ pub(crate) struct Seen {
     read_at: u64,
     /// It was asked to give way in this slice.
     asked: bool,
+    /// Who waited was left to a searcher.
+    left: bool,
     /// Looks in a row at which the thread had got no CPU.
     put_off: u32,
 }
@@ -71,6 +76,8 @@ pub(crate) struct Need {
     pub(crate) idle: bool,
     /// Somebody waits in the queues that belong to no P.
     pub(crate) missed: bool,
+    /// An M looks for work, or is waking up to do so.
+    pub(crate) searched: bool,
     /// That many Ps are wanted at once.
     pub(crate) urgent: usize,
 }
@@ -114,7 +121,7 @@ pub(crate) fn look(
     let missed = !need.idle && (need.missed || p.has_work());
     if !(pressed || missed || p.index >= sched.procs()) {
         // Nobody has been waiting until now.
-        seen.moved = now;
+        (seen.moved, seen.left) = (now, false);
         return due;
     }
     if pressed {
@@ -128,6 +135,11 @@ pub(crate) fn look(
         }
         need.served(pressed);
         return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
+    }
+    // Between `go` and the start on a P that idled. The look would not end before that one's thread ran, which may be waiting
+    // for the monitor's CPU. If the searcher does not get one, somebody waits at the next look as well.
+    if need.searched && !pressed && !std::mem::replace(&mut seen.left, true) {
+        return due.min(now + SEARCH);
     }
     let deserted = now - seen.moved >= desert::SLICES * sched.slice && sched.procs() > 1;
     sched.set_deserted(p, deserted);
@@ -210,7 +222,8 @@ impl Seen {
         }
         if begins {
             sched.reclaim_spare(m);
-            (self.tick, self.since, self.first, self.asked) = (tick, now, self.cpu, false);
+            (self.tick, self.since, self.first) = (tick, now, self.cpu);
+            (self.asked, self.left) = (false, false);
         }
     }
 }
