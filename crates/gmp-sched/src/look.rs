@@ -231,7 +231,7 @@ impl Seen {
 /// A P that was taken from a sleeper goes to the oldest of those that were stopped: it may hold what the sleeper waits
 /// for (`preempt.rs`, H6). Unless a timer is due: then to whoever runs that.
 pub(crate) fn lend(sched: &'static Scheduler, p: &'static P, pressed: bool) {
-    let oldest = if pressed { None } else { sched.tied.take(u64::MAX) };
+    let oldest = if pressed { None } else { sched.tied.oldest() };
     // SAFETY: in the queue, so alive.
     let thread = oldest.and_then(|g| unsafe { g.as_ref() }.tied().map(|thread| (g, thread)));
     let Some((g, thread)) = thread else { return sched.pass_on(p, true) };
