@@ -41,9 +41,6 @@ const BLOCKED_AND_UNMISSED: u64 = 1_000_000;
 /// What urgent work concedes to the goroutine that runs: more often would be spent on switching alone.
 const URGENT_AFTER: u64 = 200_000;
 
-/// For how long what waits is left to a searcher: one that was just woken comes within some 20 µs.
-const SEARCH: u64 = 500_000;
-
 /// What the monitor saw of a P when it looked last.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
@@ -63,7 +60,7 @@ pub(crate) struct Seen {
     read_at: u64,
     /// It was asked to give way in this slice.
     asked: bool,
-    /// Who waited was left to a searcher.
+    /// In this slice those who waited were left to a searcher at the last look.
     left: bool,
     /// Looks in a row at which the thread had got no CPU.
     put_off: u32,
@@ -136,10 +133,10 @@ pub(crate) fn look(
         need.served(pressed);
         return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
     }
-    // Between `go` and the start on a P that idled. The look would not end before that one's thread ran, which may be waiting
-    // for the monitor's CPU. If the searcher does not get one, somebody waits at the next look as well.
+    // Between `go` and the start on a P that idled. Whoever has been woken for it may wait for this CPU, and asking a goroutine
+    // to stop takes longer than the wake-up. A searcher that the kernel has put off its CPU is found out at the next look.
     if need.searched && !pressed && !std::mem::replace(&mut seen.left, true) {
-        return due.min(now + SEARCH);
+        return due;
     }
     let deserted = now - seen.moved >= desert::SLICES * sched.slice && sched.procs() > 1;
     sched.set_deserted(p, deserted);
