@@ -1,8 +1,7 @@
 //! Runtimes one after the other, each ended while its goroutines do all kinds of things: `run` returns what it should, the
 //! next one works, and none is taken for a deadlock. What the ended ones leave never runs on, unless the end has run out of
 //! patience (9 ms), because the kernel did not let somebody run: then it comes to rest all the same. And half of the ends take no
-//! longer than 5 ms, the time not counted in which the thread that called `run` was ready to go on and the kernel ran others: no
-//! runtime could have ended sooner.
+//! longer than 5 ms, the time not counted in which the thread that called `run` was ready to go on and the kernel ran others.
 
 use std::fs;
 use std::path::Path;
@@ -82,7 +81,7 @@ pub(crate) fn restarts(run: &Run) -> Result<String, String> {
         let (same, all, delayed_before, returned) = unsafe { builder.run(body) };
         let took = returned.elapsed();
         ends.push(took);
-        own_parts.push(took.saturating_sub(delayed() - delayed_before));
+        own_parts.push(took.saturating_sub(delayed().saturating_sub(delayed_before)));
         let patient = took < PATIENCE;
         impatient += u64::from(!patient);
         state.store(if patient { ENDED } else { ENDED_IMPATIENTLY }, Ordering::SeqCst);

@@ -133,11 +133,6 @@ pub(crate) fn look(
         need.served(pressed);
         return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
     }
-    // Between `go` and the start on a P that idled. Whoever has been woken for it may wait for this CPU, and asking a goroutine
-    // to stop takes longer than the wake-up. A searcher that the kernel has put off its CPU is found out at the next look.
-    if need.searched && !pressed && !std::mem::replace(&mut seen.left, true) {
-        return due;
-    }
     let deserted = now - seen.moved >= desert::SLICES * sched.slice && sched.procs() > 1;
     sched.set_deserted(p, deserted);
     if deserted && p.has_work() {
@@ -178,6 +173,11 @@ pub(crate) fn look(
         // A timer that becomes due makes it urgent before the slice is over.
         let over = now + limit - used;
         return if pressed { over } else { due.min(over) };
+    }
+    // Between `go` and the start on a P that idled. Whoever has been woken for it may wait for this CPU, and asking a goroutine
+    // to stop takes longer than the wake-up. A searcher that the kernel has put off its CPU is found out at the next look.
+    if need.searched && !pressed && !std::mem::replace(&mut seen.left, true) {
+        return due;
     }
     p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request; the signal orders what matters.
     let asked = std::mem::replace(&mut seen.asked, true);

@@ -5,8 +5,8 @@
 //! they leave behind go here first (`preempt.rs`, step H6). Otherwise each waits for its turn, which comes when
 //! everything has been taken that was in the global queue before it: together the two are one FIFO.
 //!
-//! - **T1** who appends takes the lock, and under it asks when the turn comes: after those that are in the global queue at this
-//!   moment.
+//! - **T1** who appends takes the lock, and under it asks when the turn comes, for which it takes the global queue's lock, too: after
+//!   those that are in there at this moment.
 //! - **T2** it links the goroutine and writes the new length, both under the lock; then it publishes (W2 of `idle.md`).
 //! - **T3** who looks for work reads the length without the lock. If that is not 0 it takes the lock, asks under it how many have
 //!   been taken from the global queue, which is as good as all if that is empty, and takes the oldest if its turn has come.
