@@ -152,40 +152,41 @@ fn look_at_holder(
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
         return before.read_at + STILL;
     }
-    // Whoever is wanted at once does not wait until one that sleeps now has slept for a while.
-    if still || pressed && sched.is_off_cpu(m, cpu) {
+    // Whoever is wanted at once does not wait until one that sleeps now has slept for a while; and a goroutine that is ready
+    // is then like one that computes.
+    let off = still || pressed && sched.is_off_cpu(m, cpu);
+    if off {
         let asleep = sched.is_asleep(m);
-        if still || asleep {
-            seen.put_off = if still { seen.put_off + 1 } else { 0 };
-            if !asleep && (pressed || m.is_in_long_use() || sched.tied.len() > 0) {
-                // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
-                // Not where nobody computes: a server whose client keeps it from a CPU of the same machine would be moved a
-                // hundred times a second, and serve 4 % fewer requests.
-                m.move_away();
-            }
-            // One that gets no CPU keeps its P, unless a timer is due and a thread stands by, which may be luckier.
-            let unlucky = pressed && now - before.read_at >= ALERT;
-            if (asleep || unlucky && sched.lists.lock().has_m())
-                && take(sched, p, m, lost, now, pressed)
-            {
+        let put_off = still && !asleep && (!pressed || m.hold.is_seen_critical());
+        if put_off && (pressed || m.is_in_long_use() || sched.tied.len() > 0) {
+            // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
+            // Not where nobody computes: a server whose client keeps it from a CPU of the same machine would be moved a
+            // hundred times a second, and serve 4 % fewer requests.
+            m.move_away();
+        }
+        if asleep {
+            if take(sched, p, m, lost, now, pressed) {
                 need.served(pressed);
-                seen.put_off = 0;
             }
-            if asleep {
-                // When others have the P: it takes longer than the rest of the look.
-                sched.note_sleep(m, seen.cpu);
-            }
-            if still {
-                (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
-            }
+            // When others have the P: it takes longer than the rest of the look.
+            sched.note_sleep(m, seen.cpu);
+        }
+        if still && (asleep || put_off) {
+            (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
+            seen.put_off += 1;
+        }
+        if asleep || put_off {
             return now + ((ALERT / 2) << seen.put_off.min(MOST_PUT_OFF));
         }
     }
     seen.put_off = 0;
-    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { now - seen.since };
+    let wall = now - seen.since;
+    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { wall };
     let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
-    if used < limit {
-        return now + limit - used;
+    // Whoever gets no CPU anyway loses nothing.
+    let had = if pressed && off { wall } else { used };
+    if had < limit {
+        return now + limit - had;
     }
     p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request; the signal orders what matters.
     let asked = std::mem::replace(&mut seen.asked, true);
@@ -198,7 +199,7 @@ fn look_at_holder(
     if !sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
         return now + ALERT;
     }
-    let computes = cpu.is_some() && (now - seen.since).saturating_sub(used) < STILL;
+    let computes = cpu.is_some() && wall.saturating_sub(used) < STILL;
     let answer = sched.stop(m, computes);
     let at_once = match answer {
         Answer::Now => !sched.is_off_cpu(m, cpu),
