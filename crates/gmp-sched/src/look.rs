@@ -60,6 +60,8 @@ pub(crate) struct Seen {
     read_at: u64,
     /// It was asked to give way in this slice.
     asked: bool,
+    /// In this slice those who waited were left to a searcher at the last look.
+    left: bool,
     /// Looks in a row at which the thread had got no CPU.
     put_off: u32,
 }
@@ -71,6 +73,8 @@ pub(crate) struct Need {
     pub(crate) idle: bool,
     /// Somebody waits in the queues that belong to no P.
     pub(crate) missed: bool,
+    /// An M looks for work, or is waking up to do so.
+    pub(crate) searched: bool,
     /// That many Ps are wanted at once.
     pub(crate) urgent: usize,
 }
@@ -127,7 +131,7 @@ fn look_at_holder(
     let missed = !need.idle && (need.missed || p.has_work());
     if !(pressed || missed || p.index >= sched.procs()) {
         // Nobody has been waiting until now.
-        seen.moved = now;
+        (seen.moved, seen.left) = (now, false);
         return due;
     }
     if pressed {
@@ -141,6 +145,11 @@ fn look_at_holder(
         }
         need.served(pressed);
         return if pressed { now + ALERT } else { seen.since + sched.slice };
+    }
+    // Between `go` and the start on a P that idled. Whoever has been woken for it may wait for this CPU, and asking a goroutine
+    // to stop takes longer than the wake-up. A searcher that the kernel has put off its CPU is found out at the next look.
+    if need.searched && !pressed && !std::mem::replace(&mut seen.left, true) {
+        return due;
     }
     let deserted = now - seen.moved >= desert::SLICES * sched.slice && sched.procs() > 1;
     sched.set_deserted(p, deserted);
@@ -238,7 +247,8 @@ impl Seen {
         }
         if begins {
             sched.reclaim_spare(m);
-            (self.tick, self.since, self.first, self.asked) = (tick, now, self.cpu, false);
+            (self.tick, self.since, self.first) = (tick, now, self.cpu);
+            (self.asked, self.left) = (false, false);
         }
     }
 }
@@ -246,7 +256,7 @@ impl Seen {
 /// A P that was taken from a sleeper goes to the oldest of those that were stopped: it may hold what the sleeper waits
 /// for (`preempt.rs`, H6). Unless a timer is due: then to whoever runs that.
 pub(crate) fn lend(sched: &'static Scheduler, p: &'static P, pressed: bool) {
-    let oldest = if pressed { None } else { sched.tied.take(u64::MAX) };
+    let oldest = if pressed { None } else { sched.tied.oldest() };
     // SAFETY: in the queue, so alive.
     let thread = oldest.and_then(|g| unsafe { g.as_ref() }.tied().map(|thread| (g, thread)));
     let Some((g, thread)) = thread else { return sched.pass_on(p, true) };

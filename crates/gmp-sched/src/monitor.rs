@@ -167,12 +167,14 @@ pub(crate) fn run(sched: &'static Scheduler) {
             });
         }
         next = next.min(lost.look(sched, now));
-        let idle = sched.idle.counts().idle() > 0;
+        let counts = sched.idle.counts();
+        let idle = counts.idle() > 0;
         let starving = queue.starves(sched, now);
         let left_behind = sched.left_behind();
         next = next.min(left_behind.max(now + CALM / 2));
         let urgent = ready.max((starving || left_behind <= now).into());
-        let mut need = Need { idle, missed: sched.waiting() > 0, urgent };
+        let (missed, searched) = (sched.waiting() > 0, counts.searching() > 0);
+        let mut need = Need { idle, missed, searched, urgent };
         for (index, seen) in seen.iter_mut().enumerate().take(sched.created()) {
             next = next.min(look(sched, sched.proc(index), seen, now, &mut need, &mut lost));
         }

@@ -144,17 +144,13 @@ impl Scheduler {
     /// Queues `g`, whose thread waits for a P, behind what is in the global queue now.
     pub(crate) fn queue_tied(&'static self, g: NonNull<G>, header: &G, thread: &'static M) {
         tie(header, thread);
-        self.tied.push(g, self.global.taken() + self.global.len() as u64);
+        self.tied.push(g, &self.global);
         self.published();
     }
 
     /// Takes a tied goroutine out whose turn has come.
     pub(crate) fn next_tied(&'static self) -> Option<NonNull<G>> {
-        if self.tied.len() == 0 {
-            return None;
-        }
-        let taken = if self.global.len() == 0 { u64::MAX } else { self.global.taken() };
-        self.tied.take(taken)
+        self.tied.next(&self.global)
     }
 
     /// How many wait in the queues that belong to no P.

@@ -214,7 +214,7 @@ fn give_back_stacks(sched: &'static Scheduler) {
 
 /// Z2: lets those go on that were stopped in their handler. Without a P they come to rest at their next entry.
 fn release_stopped(sched: &'static Scheduler) {
-    while let Some(g) = sched.tied.take(u64::MAX) {
+    while let Some(g) = sched.tied.oldest() {
         // SAFETY: taken out of a queue, so its thread waits.
         let Some(thread) = unsafe { g.as_ref() }.tied() else { continue };
         // One that asks for a P rests already.

@@ -29,8 +29,17 @@ impl<T: Linked> Global<T> {
 
     /// How many have been taken out so far, at some moment.
     pub(crate) fn taken(&self) -> u64 {
-        // Relaxed: a figure to compare.
-        self.figures.taken.load(Ordering::Relaxed)
+        self.figures.taken()
+    }
+
+    /// How many will have been taken out when those that are inside now have been.
+    pub(crate) fn end(&self) -> u64 {
+        self.figures.end(&self.list.lock())
+    }
+
+    /// The greatest [`end`](Global::end) that has come, at some moment: any, when nobody is inside.
+    pub(crate) fn served(&self) -> u64 {
+        self.figures.served()
     }
 
     /// How many are inside, at some moment.
@@ -62,14 +71,14 @@ impl<T: Linked> Global<T> {
 
 /// What is known of the list without its lock, and the list's operations, which keep it true.
 #[derive(Debug)]
-struct Figures {
+pub(super) struct Figures {
     len: AtomicUsize,
     /// How many have been taken out so far, for those who queue elsewhere and take turns with these.
     taken: AtomicU64,
 }
 
 impl Figures {
-    fn new() -> Figures {
+    pub(super) fn new() -> Figures {
         Figures { len: AtomicUsize::new(0), taken: AtomicU64::new(0) }
     }
 
@@ -79,8 +88,21 @@ impl Figures {
         self.len.load(Ordering::Acquire)
     }
 
+    pub(super) fn taken(&self) -> u64 {
+        // Relaxed: a figure to compare.
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn end<T: Linked>(&self, list: &List<T>) -> u64 {
+        self.taken() + list.len() as u64
+    }
+
+    pub(super) fn served(&self) -> u64 {
+        if self.len() == 0 { u64::MAX } else { self.taken() }
+    }
+
     /// Appends `items` to the locked `list`.
-    fn append<T: Linked>(&self, list: &mut List<T>, items: &mut List<T>) {
+    pub(super) fn append<T: Linked>(&self, list: &mut List<T>, items: &mut List<T>) {
         let before = list.len();
         list.append(items);
         let len = if mutant("global_len_of_before") { before } else { list.len() };
@@ -89,15 +111,14 @@ impl Figures {
     }
 
     /// Takes up to `n` from the front of the locked `list`.
-    fn take<T: Linked>(&self, list: &mut List<T>, n: usize) -> List<T> {
+    pub(super) fn take<T: Linked>(&self, list: &mut List<T>, n: usize) -> List<T> {
         let mut taken = List::new();
         while taken.len() < n {
             let Some(item) = list.pop() else { break };
             taken.push(item);
         }
         // Relaxed: written under the lock only.
-        let before = self.taken.load(Ordering::Relaxed);
-        self.taken.store(before + taken.len() as u64, Ordering::Relaxed); // Relaxed: as above.
+        self.taken.store(self.taken() + taken.len() as u64, Ordering::Relaxed);
         // Release: pairs with Acquire in `len`.
         self.len.store(list.len(), Ordering::Release);
         taken
