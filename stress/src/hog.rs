@@ -1,15 +1,18 @@
-//! Goroutines that never give way, beside one that ticks: the ticks come on time, and the hogs' work is right.
+//! Goroutines that never give way, beside one that ticks: the ticks come on time, and the hogs' work is right. For
+//! comparison: a plain thread that ticks beside as many plain threads that do the same work, which is what the kernel gives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use gmp::runtime::{Builder, metrics};
 
 use crate::Run;
 use crate::hogs::Kind;
-use crate::latency::Ticker;
+use crate::latency::{self, Latency, Ticker};
 
-/// One hog per processor for half of the time, then four.
+/// One hog per processor for half of the time, then four; and as many threads for a quarter of that.
 pub(crate) fn beside_a_ticker(run: &Run, kind: &'static Kind) -> Result<String, String> {
     // What the work must give, from a thread that nobody disturbs.
     let expected: Vec<u64> = (0..8).map(|n| (kind.work)(run.seed.wrapping_add(n))).collect();
@@ -22,7 +25,28 @@ pub(crate) fn beside_a_ticker(run: &Run, kind: &'static Kind) -> Result<String, 
     };
     // SAFETY: no thread-local is kept over a park.
     let seen = unsafe { Builder::new().max_procs(run.procs).run(body) }?;
-    Ok(seen.join("; "))
+    let plain = [1, 4].map(|times| threads(run.time / 8, kind, times * run.procs));
+    let both = seen.iter().zip(&plain).map(|(seen, plain)| format!("{seen} (threads: {plain})"));
+    Ok(both.collect::<Vec<_>>().join("; "))
+}
+
+/// The same with threads, for `time`.
+fn threads(time: Duration, kind: &'static Kind, hogs: usize) -> Latency {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for n in 0..hogs as u64 {
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    (kind.work)(n);
+                }
+            });
+        }
+        let ticker = scope.spawn(|| latency::ticks(&stop, thread::sleep));
+        thread::sleep(time);
+        stop.store(true, Ordering::Relaxed);
+        Latency::of(ticker.join().unwrap_or_default())
+    })
 }
 
 fn one(

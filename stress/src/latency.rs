@@ -53,15 +53,7 @@ impl Ticker {
     pub(crate) fn start() -> Ticker {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = stop.clone();
-        let goroutine = gmp::go(move || {
-            let mut all = Vec::with_capacity(1 << 16);
-            while !seen.load(Ordering::Relaxed) {
-                let before = Instant::now();
-                gmp::time::sleep(TICK);
-                all.push(before.elapsed());
-            }
-            all
-        });
+        let goroutine = gmp::go(move || ticks(&seen, gmp::time::sleep));
         Ticker { stop, goroutine }
     }
 
@@ -74,4 +66,15 @@ impl Ticker {
         }
         Ok(Latency::of(all))
     }
+}
+
+/// Sleeps again and again until `stop`; what each sleep took.
+pub(crate) fn ticks(stop: &AtomicBool, sleep: fn(Duration)) -> Vec<Duration> {
+    let mut all = Vec::with_capacity(1 << 16);
+    while !stop.load(Ordering::Relaxed) {
+        let before = Instant::now();
+        sleep(TICK);
+        all.push(before.elapsed());
+    }
+    all
 }

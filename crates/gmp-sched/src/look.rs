@@ -86,8 +86,21 @@ impl Need {
     }
 }
 
-/// Looks at one P; returns when to look again.
+/// Looks at one P; returns when to look again: also when its next timer becomes due, which makes it urgent.
 pub(crate) fn look(
+    sched: &'static Scheduler,
+    p: &'static P,
+    seen: &mut Seen,
+    now: u64,
+    need: &mut Need,
+    lost: &mut LostThreads,
+) -> u64 {
+    let again = look_at_holder(sched, p, seen, now, need, lost);
+    let due = p.timers.earliest();
+    if due > now && again != NEVER { again.min(due) } else { again }
+}
+
+fn look_at_holder(
     sched: &'static Scheduler,
     p: &'static P,
     seen: &mut Seen,
@@ -131,7 +144,7 @@ pub(crate) fn look(
             p.preempt.store(true, Ordering::Relaxed); // Relaxed: a request.
         }
         need.served(pressed);
-        return if pressed { now + ALERT } else { due.min(seen.since + sched.slice) };
+        return if pressed { now + ALERT } else { seen.since + sched.slice };
     }
     let deserted = now - seen.moved >= desert::SLICES * sched.slice && sched.procs() > 1;
     sched.set_deserted(p, deserted);
@@ -143,36 +156,41 @@ pub(crate) fn look(
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
         return before.read_at + STILL;
     }
-    if still {
+    // Whoever is wanted at once does not wait until one that sleeps now has slept for a while; and a goroutine that is ready
+    // is then like one that computes.
+    let off = still || pressed && sched.is_off_cpu(m, cpu);
+    if off {
         let asleep = sched.is_asleep(m);
-        if !asleep && (m.is_in_long_use() || sched.tied.len() > 0) {
+        let put_off = still && !asleep && (!pressed || m.hold.is_seen_critical());
+        if put_off && (pressed || m.is_in_long_use() || sched.tied.len() > 0) {
             // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
             // Not where nobody computes: a server whose client keeps it from a CPU of the same machine would be moved a
             // hundred times a second, and serve 4 % fewer requests.
             m.move_away();
         }
-        seen.put_off += 1;
-        // One that gets no CPU keeps its P, unless a timer is due and a thread stands by, which may be luckier.
-        let idle = asleep || pressed && now - before.read_at >= ALERT && sched.lists.lock().has_m();
-        if idle && sched.monitor.may_retake(sched) && lost::retake(sched, m, p) {
-            need.served(pressed);
-            lost.add(m, seen.cpu, now);
-            lend(sched, p, pressed);
-        }
         if asleep {
+            if take(sched, p, m, lost, now, pressed) {
+                need.served(pressed);
+            }
             // When others have the P: it takes longer than the rest of the look.
             sched.note_sleep(m, seen.cpu);
         }
-        (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
-        return now + ((ALERT / 2) << seen.put_off.min(MOST_PUT_OFF));
+        if still && (asleep || put_off) {
+            (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
+            seen.put_off += 1;
+        }
+        if asleep || put_off {
+            return now + ((ALERT / 2) << seen.put_off.min(MOST_PUT_OFF));
+        }
     }
     seen.put_off = 0;
-    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { now - seen.since };
+    let wall = now - seen.since;
+    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { wall };
     let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
-    if used < limit {
-        // A timer that becomes due makes it urgent before the slice is over.
-        let over = now + limit - used;
-        return if pressed { over } else { due.min(over) };
+    // Whoever gets no CPU anyway loses nothing.
+    let had = if pressed && off { wall } else { used };
+    if had < limit {
+        return now + limit - had;
     }
     // Between `go` and the start on a P that idled. Whoever has been woken for it may wait for this CPU, and asking a goroutine
     // to stop takes longer than the wake-up. A searcher that the kernel has put off its CPU is found out at the next look.
@@ -190,8 +208,18 @@ pub(crate) fn look(
     if !sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
         return now + ALERT;
     }
-    let computes = cpu.is_some() && (now - seen.since).saturating_sub(used) < STILL;
-    now + match sched.stop(m, computes) {
+    let computes = cpu.is_some() && wall.saturating_sub(used) < STILL;
+    let answer = sched.stop(m, computes);
+    let at_once = match answer {
+        Answer::Now => !sched.is_off_cpu(m, cpu),
+        Answer::Unknown | Answer::Never => true,
+        Answer::Later | Answer::Asleep => false,
+    };
+    if pressed && !at_once {
+        // Whoever is wanted at once cannot wait for a clock tick. Until that comes one more than GOMAXPROCS computes.
+        take(sched, p, m, lost, now, pressed);
+    }
+    now + match answer {
         Answer::Now => UNANSWERED,
         Answer::Later | Answer::Unknown | Answer::Never => ALERT,
         Answer::Asleep => STILL,
@@ -235,6 +263,24 @@ pub(crate) fn lend(sched: &'static Scheduler, p: &'static P, pressed: bool) {
     p.begin_slice();
     p.counters.switches.bump();
     sched.pass_to(p, g, thread, false);
+}
+
+/// Takes `p` from `m` without its thread's knowledge (`retake.md`); false if that is about to call the runtime.
+fn take(
+    sched: &'static Scheduler,
+    p: &'static P,
+    m: &'static M,
+    lost: &mut LostThreads,
+    now: u64,
+    pressed: bool,
+) -> bool {
+    let cpu = sched.cpu_time(m).unwrap_or(0);
+    if !sched.monitor.may_retake(sched) || !lost::retake(sched, m, p) {
+        return false;
+    }
+    lost.add(m, cpu, now);
+    lend(sched, p, pressed);
+    true
 }
 
 /// A P whose holder is in a blocking section.

@@ -28,6 +28,8 @@ const GRACE: u64 = 200_000;
 const SOON: u64 = 100_000;
 /// How long it leaves one alone that goes on sleeping, at most: bounds how long it may compute unseen.
 const SELDOM: u64 = 5_000_000;
+/// How soon one is asked again that stops at a clock tick.
+const TICK: u64 = 1_000_000;
 /// Added to that for each thread in the list, so that looking at ten thousand costs what looking at a few does.
 const EACH: u64 = 20_000;
 /// How often a thread is asked to stop for good, 50 µs apart.
@@ -44,6 +46,8 @@ pub(crate) struct Record {
     cpu: Cell<u64>,
     look_at: Cell<u64>,
     pause: Cell<u64>,
+    /// Not asked again before.
+    ask_at: Cell<u64>,
 }
 
 /// By the thread itself, in a section just entered: makes sure that it has a P (E4). May block the thread, as being
@@ -97,6 +101,8 @@ pub(crate) fn retake(sched: &'static Scheduler, m: &'static M, p: &'static P) ->
 pub(crate) struct LostThreads {
     first: Option<&'static M>,
     len: u64,
+    /// Whose turn it was last to be asked to stop.
+    turn: Option<&'static M>,
 }
 
 impl LostThreads {
@@ -117,6 +123,7 @@ impl LostThreads {
         record.cpu.set(cpu);
         record.pause.set(SOON);
         record.look_at.set(now + SOON);
+        record.ask_at.set(now);
         if !record.listed.replace(true) {
             record.next.set(self.first);
             self.first = Some(m);
@@ -124,17 +131,34 @@ impl LostThreads {
         }
     }
 
-    /// Looks at those whose time has come; returns when the next one's comes.
+    /// Looks at those whose time has come; returns when the next one's comes. One of them at most is asked to stop, in turn:
+    /// it takes so long that timers would be late for more.
     pub(crate) fn look(&mut self, sched: &'static Scheduler, now: u64) -> u64 {
         let mut next_look = NEVER;
         let most = SELDOM + EACH * self.len;
+        let before = self.turn.take();
+        let (mut asked, mut passed) = (None, before.is_none());
         self.retain(|m| {
-            let stays = is_still_lost(sched, m) && look_at(sched, m, now, most);
+            let mut stays = is_still_lost(sched, m);
+            if stays {
+                match look_at(sched, m, now, most) {
+                    Now::Granted => stays = false,
+                    Now::Exceeds if passed && asked.is_none() => {
+                        asked = Some(m);
+                        if sched.ask(m, false) == Answer::Later {
+                            m.lost.ask_at.set(now + TICK);
+                        }
+                    }
+                    Now::Exceeds | Now::MayGoOn => {}
+                }
+            }
+            passed |= before.is_some_and(|before| ptr::eq(before, m));
             if stays {
                 next_look = next_look.min(m.lost.look_at.get());
             }
             stays
         });
+        self.turn = asked;
         next_look
     }
 
@@ -198,29 +222,34 @@ fn is_still_lost(sched: &'static Scheduler, m: &'static M) -> bool {
     }
 }
 
-/// Looks at `m` if its time has come, and again after `most` at the latest; whether it stays among the lost.
-fn look_at(sched: &'static Scheduler, m: &'static M, now: u64, most: u64) -> bool {
+/// What a look at one of them has found.
+enum Now {
+    /// It has got a P.
+    Granted,
+    /// It has computed for longer than it may.
+    Exceeds,
+    MayGoOn,
+}
+
+/// Looks at `m` if its time has come, and again after `most` at the latest.
+fn look_at(sched: &'static Scheduler, m: &'static M, now: u64, most: u64) -> Now {
     let record = &m.lost;
     if now < record.look_at.get() {
-        return true;
+        return Now::MayGoOn;
     }
-    let Some(cpu) = sched.cpu_time(m) else { return true };
+    let Some(cpu) = sched.cpu_time(m) else { return Now::MayGoOn };
     if record.cpu.replace(cpu) == cpu {
         record.pause.set((2 * record.pause.get()).min(most));
         record.look_at.set(now + record.pause.get());
-        return true;
+        return Now::MayGoOn;
     }
     record.pause.set(SOON);
     record.look_at.set(now + SOON);
     if sched.grant(m) {
-        return false;
+        return Now::Granted;
     }
-    if cpu.saturating_sub(record.first.get()) >= GRACE {
-        match sched.ask(m, false) {
-            Answer::Now | Answer::Later | Answer::Asleep | Answer::Unknown | Answer::Never => {}
-        }
-    }
-    true
+    let exceeds = cpu.saturating_sub(record.first.get()) >= GRACE;
+    if exceeds && now >= record.ask_at.get() { Now::Exceeds } else { Now::MayGoOn }
 }
 
 impl Scheduler {

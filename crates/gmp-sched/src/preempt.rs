@@ -346,6 +346,11 @@ impl Scheduler {
         self.preempter(m).and_then(|(preempt, token)| preempt.cpu_time(token))
     }
 
+    /// Whether `m`'s thread is not on a CPU, by its CPU clock, which showed `cpu` a moment ago.
+    pub(crate) fn is_off_cpu(&self, m: &M, cpu: Option<u64>) -> bool {
+        cpu.is_some() && self.cpu_time(m) == cpu
+    }
+
     /// Whether `m`'s thread can be sent a signal.
     pub(crate) fn can_signal(&self, m: &M) -> bool {
         self.preempter(m).is_some()
