@@ -10,6 +10,10 @@
 //! | is ready, and gets no CPU | its CPU clock stands still | nothing: it is not in the way of anybody here |
 //! | computes | its CPU clock advances | it is asked, then stopped (`preempt.rs`, `awake.rs`) |
 //!
+//! A timer that is due, or a ready descriptor that nobody looks at, does not wait as long as the others: for that a thread sleeps if it is asleep at the
+//! moment; and one that has had its P for 200 µs loses it as a sleeper does, if it is ready and gets no CPU, or can be stopped at
+//! a clock tick only. Until then it computes without a P, like one that has woken (`lost.rs`).
+//!
 //! Whatever the thread does, once nobody has been dispatched for long what waits with the P is moved (`desert.rs`).
 //!
 //! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
