@@ -28,7 +28,7 @@
 //! What remains: a harmful call of a goroutine that is taken for a hog, or for harmless, may be interrupted, if it begins within
 //! 20 µs of a stop. It is known for one that sleeps at the next look, unless its calls take less than that of a slice
 //! together. To stop also those later of which nothing is known yet would exclude most of that; then each goroutine that
-//! computes keeps others waiting for a tick, once (`docs/experiments.md`). Where the system has no such way a thread is sent its signal if it computes at that moment, by two readings of its
+//! computes keeps others waiting for a tick, once, unless a timer is due (`look.rs`; `docs/experiments.md`). Where the system has no such way a thread is sent its signal if it computes at that moment, by two readings of its
 //! CPU clock, and left alone if it does not: ready to run it may be waking from a call.
 
 use std::cell::Cell;

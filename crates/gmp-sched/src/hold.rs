@@ -1,4 +1,4 @@
-//! An M's hold on its P: kept in critical sections, lost without a word while the thread sleeps in the kernel.
+//! An M's hold on its P: kept in critical sections, lost without a word while the thread is in none, mostly asleep in the kernel.
 //!
 #![doc = include_str!("retake.md")]
 
@@ -18,7 +18,7 @@ const HALTED: usize = WANTED | GRANTED;
 pub(crate) struct Hold<P> {
     critical: AtomicU32,
     p: AtomicPtr<P>,
-    /// Marks that the thread has wiped off.
+    /// How often a call has found a bit.
     wiped: AtomicU32,
 }
 
@@ -110,21 +110,18 @@ impl<P> Hold<P> {
     /// E4, in the section that was just entered.
     #[cold]
     pub(crate) fn settle(&self) -> Settled {
-        let (settled, seen) = self.settle_as(ptr::null_mut());
-        if seen.addr() & MARK != 0 {
-            // Relaxed, both: a figure that this thread alone writes.
-            self.wiped.store(self.wiped.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        }
-        settled
+        // Relaxed, both: a figure that this thread alone writes. Also without a mark: a call that finds the P gone, or granted
+        // anew, is one like others.
+        self.wiped.store(self.wiped.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.settle_as(ptr::null_mut())
     }
 
     /// E4 in the handler, where a thread that has lost its P stops: `Lost` means that the monitor will queue it.
     pub(crate) fn settle_in_handler(&self) -> Settled {
-        self.settle_as(of(HALTED)).0
+        self.settle_as(of(HALTED))
     }
 
-    /// Also what it has found.
-    fn settle_as(&self, gone: *mut P) -> (Settled, *mut P) {
+    fn settle_as(&self, gone: *mut P) -> Settled {
         // Acquire: pairs with Release in `grant`.
         let mut seen = self.p.load(Ordering::Acquire);
         loop {
@@ -134,7 +131,7 @@ impl<P> Hold<P> {
             };
             // Acquire: as above. Release: pairs with Acquire in `lost`; the monitor queues what this thread has left.
             match self.p.compare_exchange(seen, new, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return (settled, seen),
+                Ok(_) => return settled,
                 Err(now) => seen = now,
             }
         }
@@ -210,7 +207,7 @@ impl<P> Hold<P> {
         self.p.compare_exchange(seen, marked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// How many marks its calls have wiped off. Being stopped does so, too, and does not count.
+    /// How many calls have found a mark, or the P taken or granted. Being stopped does so, too, and does not count.
     pub(crate) fn wiped(&self) -> u32 {
         self.wiped.load(Ordering::Relaxed) // Relaxed: a figure.
     }

@@ -12,14 +12,15 @@
 //!
 //! A timer that is due, or a ready descriptor that nobody looks at, does not wait as long as the others: for that a thread sleeps if it is asleep at the
 //! moment; and one that has had its P for 200 µs loses it as a sleeper does, if it is ready and gets no CPU, or can be stopped at
-//! a clock tick only. Until then it computes without a P, like one that has woken (`lost.rs`).
+//! a clock tick only. Until then it computes without a P, like one that has woken (`lost.rs`); if as many do as there are Ps, the
+//! tick decides.
 //!
 //! Whatever the thread does, once nobody has been dispatched for long what waits with the P is moved (`desert.rs`).
 //!
 //! Slices are of CPU time, so that a goroutine is not taken for a hog because other processes kept it from running.
 
 use crate::awake::Answer;
-use crate::clock::NEVER;
+use crate::clock::{self, NEVER};
 use crate::desert;
 use crate::lease;
 use crate::lost::{self, LostThreads};
@@ -58,8 +59,9 @@ pub(crate) struct Seen {
     moved: u64,
     lease: lease::Seen,
     lease_since: u64,
-    /// The CPU clock of the holder's thread at the beginning of the slice, and at the last look; and when that was.
+    /// The CPU clock of the holder's thread at the beginning of the slice, and when it was read; the same at the last look, but when that began.
     first: u64,
+    first_at: u64,
     cpu: u64,
     read_at: u64,
     /// It was asked to give way in this slice.
@@ -128,8 +130,8 @@ fn look_at_holder(
         return look_blocked(sched, p, m, seen, now, need.missed);
     }
     let before = *seen;
-    let cpu = sched.cpu_time(m);
-    seen.read(sched, p, m, cpu, now);
+    let (cpu, read_at) = (sched.cpu_time(m), clock::now());
+    seen.read(sched, p, m, cpu, (now, read_at));
     let due = p.timers.earliest();
     let pressed = !need.idle && (need.urgent > 0 || due <= now);
     let missed = !need.idle && (need.missed || p.has_work());
@@ -166,14 +168,14 @@ fn look_at_holder(
     if off {
         let asleep = sched.is_asleep(m);
         let put_off = still && !asleep && (!pressed || m.hold.is_seen_critical());
-        if put_off && (pressed || m.is_in_long_use() || sched.tied.len() > 0) {
+        if put_off && (due <= now || m.is_in_long_use() || sched.tied.len() > 0) {
             // The kernel looks for an idle CPU when a thread wakes, on few CPUs not even then, and later only at its ticks.
             // Not where nobody computes: a server whose client keeps it from a CPU of the same machine would be moved a
             // hundred times a second, and serve 4 % fewer requests.
             m.move_away();
         }
         if asleep {
-            if take(sched, p, m, lost, now, pressed) {
+            if take(sched, p, m, lost, now, (pressed, false)) {
                 need.served(pressed);
             }
             // When others have the P: it takes longer than the rest of the look.
@@ -210,18 +212,25 @@ fn look_at_holder(
         need.served(pressed);
     }
     if !sched.config.preempt.is_some_and(|preempt| preempt.can_stop()) {
+        if pressed && off && sched.lists.lock().has_m() {
+            take(sched, p, m, lost, now, (pressed, true));
+        }
         return now + ALERT;
     }
-    let computes = cpu.is_some() && wall.saturating_sub(used) < STILL;
+    let computes = cpu.is_some() && !off && (read_at - seen.first_at).saturating_sub(used) < STILL;
     let answer = sched.stop(m, computes);
-    let at_once = match answer {
-        Answer::Now => !sched.is_off_cpu(m, cpu),
-        Answer::Unknown | Answer::Never => true,
-        Answer::Later | Answer::Asleep => false,
+    let unreached = match answer {
+        Answer::Now => sched.is_off_cpu(m, cpu),
+        Answer::Later => lost.computing() < sched.procs(),
+        Answer::Asleep => true,
+        Answer::Unknown | Answer::Never => false,
     };
-    if pressed && !at_once {
-        // Whoever is wanted at once cannot wait for a clock tick. Until that comes one more than GOMAXPROCS computes.
-        take(sched, p, m, lost, now, pressed);
+    // Whoever is wanted at once cannot wait for a clock tick. Until that comes those who have lost their P compute as well: as
+    // many as there are Ps at most, and if there are as many the tick decides.
+    let computes = answer != Answer::Asleep;
+    let takes = pressed && unreached && sched.has_stand_by(m);
+    if takes && take(sched, p, m, lost, now, (pressed, computes)) {
+        return now + ALERT;
     }
     now + match answer {
         Answer::Now => UNANSWERED,
@@ -238,7 +247,7 @@ impl Seen {
         p: &P,
         m: &'static M,
         cpu: Option<u64>,
-        now: u64,
+        (now, read_at): (u64, u64),
     ) {
         // Relaxed: compared only.
         let tick = p.tick.load(Ordering::Relaxed);
@@ -251,8 +260,8 @@ impl Seen {
         }
         if begins {
             sched.reclaim_spare(m);
-            (self.tick, self.since, self.first) = (tick, now, self.cpu);
-            (self.asked, self.left) = (false, false);
+            (self.tick, self.since, self.first, self.first_at) = (tick, now, self.cpu, read_at);
+            (self.asked, self.left, self.put_off) = (false, false, 0);
         }
     }
 }
@@ -269,20 +278,21 @@ pub(crate) fn lend(sched: &'static Scheduler, p: &'static P, pressed: bool) {
     sched.pass_to(p, g, thread, false);
 }
 
-/// Takes `p` from `m` without its thread's knowledge (`retake.md`); false if that is about to call the runtime.
+/// Takes `p` from `m` without its thread's knowledge (`retake.md`), which `computes` or sleeps; false if that is about to call the
+/// runtime.
 fn take(
     sched: &'static Scheduler,
     p: &'static P,
     m: &'static M,
     lost: &mut LostThreads,
     now: u64,
-    pressed: bool,
+    (pressed, computes): (bool, bool),
 ) -> bool {
     let cpu = sched.cpu_time(m).unwrap_or(0);
     if !sched.monitor.may_retake(sched) || !lost::retake(sched, m, p) {
         return false;
     }
-    lost.add(m, cpu, now);
+    lost.add(m, cpu, now, computes);
     lend(sched, p, pressed);
     true
 }

@@ -1,4 +1,4 @@
-//! Threads whose P was taken while they slept in the kernel: what becomes of them.
+//! Threads whose P was taken while they slept in the kernel, or did not stop in time: what becomes of them.
 //!
 //! The protocol is in `retake.md`. Such a thread comes back in one of three ways. It enters the runtime: then it takes
 //! an idle P, or waits for one among those that were stopped. It computes on, which the monitor sees by its CPU clock:
@@ -28,8 +28,9 @@ const GRACE: u64 = 200_000;
 const SOON: u64 = 100_000;
 /// How long it leaves one alone that goes on sleeping, at most: bounds how long it may compute unseen.
 const SELDOM: u64 = 5_000_000;
-/// How soon one is asked again that stops at a clock tick.
+/// How soon one is asked again that stops at a clock tick, or cannot be asked; and one that was sent a signal.
 const TICK: u64 = 1_000_000;
+const UNANSWERED: u64 = 400_000;
 /// Added to that for each thread in the list, so that looking at ten thousand costs what looking at a few does.
 const EACH: u64 = 20_000;
 /// How often a thread is asked to stop for good, 50 µs apart.
@@ -48,6 +49,8 @@ pub(crate) struct Record {
     pause: Cell<u64>,
     /// Not asked again before.
     ask_at: Cell<u64>,
+    /// Whether it had computed at the last look.
+    computes: Cell<bool>,
 }
 
 /// By the thread itself, in a section just entered: makes sure that it has a P (E4). May block the thread, as being
@@ -75,7 +78,7 @@ fn take_another(m: &'static M) {
     }
 }
 
-/// R1 to R4: takes `p` from `m`, whose thread has been seen asleep. By the monitor, which owns the P if it says true.
+/// R1 to R4: takes `p` from `m`, whose thread sleeps, or cannot be stopped at once. By the monitor, which owns the P if it says true.
 pub(crate) fn retake(sched: &'static Scheduler, m: &'static M, p: &'static P) -> bool {
     let Some(preempt) = sched.config.preempt else { return false };
     // AcqRel: counted before the P can be seen idle, for the deadlock detector.
@@ -101,6 +104,8 @@ pub(crate) fn retake(sched: &'static Scheduler, m: &'static M, p: &'static P) ->
 pub(crate) struct LostThreads {
     first: Option<&'static M>,
     len: u64,
+    /// How many of them had computed at the last look.
+    computing: usize,
     /// Whose turn it was last to be asked to stop.
     turn: Option<&'static M>,
 }
@@ -116,9 +121,16 @@ impl LostThreads {
         self.len as usize
     }
 
-    /// Adds one, from which a P was just taken when its clock showed `cpu`.
-    pub(crate) fn add(&mut self, m: &'static M, cpu: u64, now: u64) {
+    /// How many computed at the last look, and those from whom a P was taken since although they did.
+    pub(crate) fn computing(&self) -> usize {
+        self.computing
+    }
+
+    /// Adds one, from which a P was just taken when its clock showed `cpu`; `computes`: though it was not asleep.
+    pub(crate) fn add(&mut self, m: &'static M, cpu: u64, now: u64, computes: bool) {
         let record = &m.lost;
+        record.computes.set(computes);
+        self.computing += usize::from(computes);
         record.first.set(cpu);
         record.cpu.set(cpu);
         record.pause.set(SOON);
@@ -136,8 +148,9 @@ impl LostThreads {
     pub(crate) fn look(&mut self, sched: &'static Scheduler, now: u64) -> u64 {
         let mut next_look = NEVER;
         let most = SELDOM + EACH * self.len;
-        let before = self.turn.take();
-        let (mut asked, mut passed) = (None, before.is_none());
+        let before = self.turn;
+        let (mut asked, mut passed, mut skipped) = (None, before.is_none(), false);
+        let mut computing = 0;
         self.retain(|m| {
             let mut stays = is_still_lost(sched, m);
             if stays {
@@ -145,20 +158,27 @@ impl LostThreads {
                     Now::Granted => stays = false,
                     Now::Exceeds if passed && asked.is_none() => {
                         asked = Some(m);
-                        if sched.ask(m, false) == Answer::Later {
-                            m.lost.ask_at.set(now + TICK);
-                        }
+                        let pause = match sched.ask(m, false) {
+                            Answer::Later | Answer::Never => TICK,
+                            Answer::Now => UNANSWERED,
+                            Answer::Asleep | Answer::Unknown => SOON,
+                        };
+                        m.lost.ask_at.set(now + pause);
                     }
-                    Now::Exceeds | Now::MayGoOn => {}
+                    Now::Exceeds => skipped |= !passed,
+                    Now::MayGoOn => {}
                 }
             }
             passed |= before.is_some_and(|before| ptr::eq(before, m));
             if stays {
+                computing += usize::from(m.lost.computes.get());
                 next_look = next_look.min(m.lost.look_at.get());
             }
             stays
         });
-        self.turn = asked;
+        // Nobody after that one: begin anew with those before.
+        self.turn = asked.or(before.filter(|_| !skipped));
+        self.computing = computing;
         next_look
     }
 
@@ -238,7 +258,9 @@ fn look_at(sched: &'static Scheduler, m: &'static M, now: u64, most: u64) -> Now
         return Now::MayGoOn;
     }
     let Some(cpu) = sched.cpu_time(m) else { return Now::MayGoOn };
-    if record.cpu.replace(cpu) == cpu {
+    let computes = record.cpu.replace(cpu) != cpu;
+    record.computes.set(computes);
+    if !computes {
         record.pause.set((2 * record.pause.get()).min(most));
         record.look_at.set(now + record.pause.get());
         return Now::MayGoOn;

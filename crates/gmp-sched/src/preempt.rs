@@ -253,6 +253,13 @@ impl Scheduler {
         true
     }
 
+    /// Whether an M could take over from `m` at once: its spare, or one that idles. By the monitor.
+    pub(crate) fn has_stand_by(&self, m: &M) -> bool {
+        // Relaxed: the monitor's own.
+        let leaves = ptr::eq(self.monitor.leaving.load(Ordering::Relaxed), m);
+        m.spare.is_assigned() && !leaves || self.lists.lock().has_m()
+    }
+
     /// H7: no M idles, and making one may take the very lock that a stopped goroutine has. Then, if there is one, `m`
     /// shall leave its P to the monitor, who gives it to that one. For one M at a time; the mark is that `m` is its own
     /// spare.
