@@ -160,14 +160,14 @@ impl Record {
 }
 
 impl Scheduler {
-    /// Asks `m`'s thread to stop, in one of the two ways. By the monitor. `computes`: it has had a CPU all the time in this
-    /// slice; if it was a hog before, it is one, and what the kernel knows of it is not looked up, which takes 10 µs.
-    pub(crate) fn ask(&self, m: &M, computes: bool) -> Answer {
+    /// Asks `m`'s thread to stop, in one of the two ways. By the monitor. `hog`: its goroutine was one before, and has had a CPU
+    /// all the time in this slice, so it is one, and what the kernel knows of it is not looked up, which takes 10 µs.
+    pub(crate) fn ask(&self, m: &M, hog: bool) -> Answer {
         if !m.hold.goes_on() {
             // Stopped a moment ago.
             return Answer::Asleep;
         }
-        if computes && goroutine(m).is_some_and(|g| m.awake.is_still_hog(g, m.hold.wiped())) {
+        if hog {
             return if self.signal(m) { Answer::Now } else { Answer::Never };
         }
         let (asleep, sleeps) = self.rest(m);
@@ -194,6 +194,11 @@ impl Scheduler {
             }
         }
         if self.signal(m) { Answer::Now } else { Answer::Never }
+    }
+
+    /// Whether `m`'s goroutine was a hog, and has not called the runtime since. By the monitor.
+    pub(crate) fn is_known_hog(&self, m: &M) -> bool {
+        goroutine(m).is_some_and(|g| m.awake.is_still_hog(g, m.hold.wiped()))
     }
 
     /// `m`'s thread was seen asleep when its CPU clock showed `cpu`. By the monitor.

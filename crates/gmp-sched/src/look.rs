@@ -162,9 +162,13 @@ fn look_at_holder(
         (seen.cpu, seen.read_at) = (before.cpu, before.read_at);
         return before.read_at + STILL;
     }
+    let wall = now - seen.since;
+    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { wall };
+    let computes = cpu.is_some() && (read_at - seen.first_at).saturating_sub(used) < STILL;
     // Whoever is wanted at once does not wait until one that sleeps now has slept for a while; and a goroutine that is ready
-    // is then like one that computes.
-    let off = still || pressed && sched.is_off_cpu(m, cpu);
+    // is then like one that computes. A hog that has had a CPU all the time until now has it no more because the monitor runs there.
+    let hog = computes && sched.is_known_hog(m);
+    let off = still || pressed && !hog && sched.is_off_cpu(m, cpu);
     if off {
         let asleep = sched.is_asleep(m);
         let put_off = still && !asleep && (!pressed || m.hold.is_seen_critical());
@@ -190,8 +194,6 @@ fn look_at_holder(
         }
     }
     seen.put_off = 0;
-    let wall = now - seen.since;
-    let used = if cpu.is_some() { seen.cpu.saturating_sub(seen.first) } else { wall };
     let limit = if pressed { URGENT_AFTER.min(sched.slice) } else { sched.slice };
     // Whoever gets no CPU anyway loses nothing.
     let had = if pressed && off { wall } else { used };
@@ -217,24 +219,24 @@ fn look_at_holder(
         }
         return now + ALERT;
     }
-    let computes = cpu.is_some() && !off && (read_at - seen.first_at).saturating_sub(used) < STILL;
-    let answer = sched.stop(m, computes);
+    let answer = sched.stop(m, hog);
+    // Who is off its CPU because the monitor runs there serves the signal in a moment, and its spare wakes in the right place.
+    let off_still = answer == Answer::Now && sched.is_off_cpu(m, cpu);
     let unreached = match answer {
-        Answer::Now => sched.is_off_cpu(m, cpu),
+        Answer::Now => off_still && still && now - before.read_at >= ALERT,
         Answer::Later => lost.computing() < sched.procs(),
         Answer::Asleep => true,
         Answer::Unknown | Answer::Never => false,
     };
     // Whoever is wanted at once cannot wait for a clock tick. Until that comes those who have lost their P compute as well: as
     // many as there are Ps at most, and if there are as many the tick decides.
-    let computes = answer != Answer::Asleep;
     let takes = pressed && unreached && sched.has_stand_by(m);
-    if takes && take(sched, p, m, lost, now, (pressed, computes)) {
+    if takes && take(sched, p, m, lost, now, (pressed, answer != Answer::Asleep)) {
         return now + ALERT;
     }
     now + match answer {
-        Answer::Now => UNANSWERED,
-        Answer::Later | Answer::Unknown | Answer::Never => ALERT,
+        Answer::Now if !off_still => UNANSWERED,
+        Answer::Now | Answer::Later | Answer::Unknown | Answer::Never => ALERT,
         Answer::Asleep => STILL,
     }
 }

@@ -226,8 +226,8 @@ impl Scheduler {
     }
 
     /// H2: asks `m` to stop, if it has a spare (`ask`). By the monitor.
-    pub(crate) fn stop(&'static self, m: &'static M, computes: bool) -> Answer {
-        let answer = if self.assign_spare(m) { self.ask(m, computes) } else { Answer::Never };
+    pub(crate) fn stop(&'static self, m: &'static M, hog: bool) -> Answer {
+        let answer = if self.assign_spare(m) { self.ask(m, hog) } else { Answer::Never };
         if !matches!(answer, Answer::Now | Answer::Later) {
             self.reclaim_spare(m);
         }
