@@ -39,7 +39,13 @@ const ENDED_IMPATIENTLY: u8 = 2;
 
 /// Runtime after runtime, until the time is over.
 pub(crate) fn restarts(run: &Run) -> Result<String, String> {
-    std::panic::set_hook(Box::new(|_| {}));
+    // Of the goroutines' own, whose payload is a number, nothing is said; of any other it is.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !info.payload().is::<u64>() {
+            hook(info);
+        }
+    }));
     let mut rng = Rng::new(run.seed);
     let end = Instant::now() + run.time;
     let (mut runs, mut left, mut impatient) = (0_u64, 0, 0);

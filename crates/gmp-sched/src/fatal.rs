@@ -1,5 +1,7 @@
 //! How the runtime dies: one line on stderr, without allocating, then the exit that the situation calls for.
 
+use std::any::Any;
+
 /// Writes to stderr past std's locks, which a stopped goroutine may hold.
 pub(crate) fn write(text: &str) {
     let mut rest = text.as_bytes();
@@ -16,10 +18,22 @@ pub(crate) fn write(text: &str) {
 /// An invariant is broken or a resource that cannot be done without is exhausted: SIGABRT.
 #[cold]
 pub(crate) fn abort(what: &str) -> ! {
+    abort_with(&[what])
+}
+
+fn abort_with(what: &[&str]) -> ! {
     write("gmp: ");
-    write(what);
+    what.iter().for_each(|part| write(part));
     write("\n");
     std::process::abort()
+}
+
+/// The runtime's own code has panicked where nobody can catch it: SIGABRT, with the message, which a hook may have kept quiet.
+#[cold]
+pub(crate) fn panicked(place: &str, payload: &(dyn Any + Send)) -> ! {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref().copied()).unwrap_or("no message");
+    abort_with(&["the scheduler has panicked ", place, ": ", text])
 }
 
 /// No goroutine can ever run again: Go's message, and its exit status 2.

@@ -4,10 +4,13 @@
 //! stack, is for searching and idling. A goroutine that ends lets an unstarted successor begin on the same
 //! hot stack, without a switch. The stack is attached at the first run: a queued goroutine is its closure.
 
+use std::convert::Infallible;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 
 use gmp_context::{Commit, Context};
 
+use crate::fatal;
 use crate::find::{self, Found};
 use crate::finish::{Ended, finish};
 use crate::freeze;
@@ -133,9 +136,8 @@ pub(crate) unsafe fn switch_away(
 #[inline(never)]
 fn to_g0(m: &M) -> Context {
     m.set_g(None);
-    m.g0.take().unwrap_or_else(|| {
-        crate::fatal::abort("a goroutine runs on an M that has no scheduler stack")
-    })
+    m.g0.take()
+        .unwrap_or_else(|| fatal::abort("a goroutine runs on an M that has no scheduler stack"))
 }
 
 /// The next goroutine of this P, if nothing needs g0's attention. What a hand-over takes is inlined.
@@ -163,7 +165,8 @@ fn from_ring(p: &'static P) -> Option<NonNull<G>> {
     p.newest().or_else(|| p.next_in_turn())
 }
 
-/// A stack's life: runs one goroutine after the other, as long as the next one has not begun elsewhere.
+/// What begins on a stack. Goroutines' panics are caught by their tasks; one of the scheduler's own would find no frame that
+/// catches it, and the unwinder would only say so (`_URC_END_OF_STACK`): here it is said what it was.
 unsafe extern "C" fn goroutine_main(
     leaving: Context,
     commit: Commit,
@@ -173,9 +176,15 @@ unsafe extern "C" fn goroutine_main(
     // SAFETY: what `switch` passed; the entry runs it first.
     unsafe { commit(leaving, arg) };
     // SAFETY: every switch passes the M that performs it.
-    let mut m = unsafe { from_word(word) };
+    let m = unsafe { from_word(word) };
+    let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| live(m)));
+    fatal::panicked("on a goroutine's stack", &*panic)
+}
+
+/// A stack's life: runs one goroutine after the other, as long as the next one has not begun elsewhere.
+fn live(mut m: &'static M) -> Infallible {
     loop {
-        let Some(g) = m.g() else { crate::fatal::abort("a stack was entered without a goroutine") };
+        let Some(g) = m.g() else { fatal::abort("a stack was entered without a goroutine") };
         // SAFETY: alive: it has not run.
         let header = unsafe { g.as_ref() };
         header.resumed(m);
